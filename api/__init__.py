@@ -1,0 +1,1 @@
+"""The faces: REST, server-sent events and the `runledger` command."""

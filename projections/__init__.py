@@ -1,0 +1,1 @@
+"""Facts to answers: read models folded from the log, and the MLflow sink."""
