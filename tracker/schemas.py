@@ -1,0 +1,194 @@
+"""Values against a JSON Schema or a type: defaults filled in, problems named by the place they stand in.
+
+A launch is checked against the schema that a worker announced (Draft 2020-12, as msgspec writes it), so
+that whoever accepts a launch needs nothing of the recipe itself. Nothing here knows what the keys mean,
+but for the annotation `x-runledger`, which marks a field that names a dataset or a benchmark.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeVar
+
+import jsonschema
+import msgspec
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from tracker.errors import BadInput
+from tracker.spec import JsonObject
+
+ANNOTATION = "x-runledger"
+ReferenceKind = Literal["dataset", "benchmark"]
+
+T = TypeVar("T")
+_AT = re.compile(r"^(?P<problem>.*) - at `(?P<place>[^`]*)`$", re.DOTALL)
+
+
+def convert(value: object, type: type[T], place: str = "$") -> T:
+    """`value` as `type`; raises `BadInput` with the place below `place`."""
+    try:
+        return msgspec.convert(value, type)
+    except msgspec.ValidationError as error:
+        below, problem = problem_of(error)
+        raise BadInput(place + below.removeprefix("$"), problem) from None
+
+
+def problem_of(error: Exception) -> tuple[str, str]:
+    """The place (`$` where msgspec names none) and the problem of one of msgspec's errors."""
+    found = _AT.match(str(error))
+    return (found["place"], found["problem"]) if found else ("$", str(error))
+
+
+def complete(schema: JsonObject, values: JsonObject, preset: JsonObject | None = None) -> JsonObject:
+    """`values` over `preset` over the schema's defaults, complete and valid.
+
+    Objects are merged key by key, anything else is replaced whole. Raises `BadInput` with the place of
+    the first thing that does not fit; an unknown key is one.
+    """
+    merged = merge(preset or {}, values)
+    filled = _filled(schema, schema, merged)
+    if not isinstance(filled, dict):
+        raise BadInput("$", "expected an object")
+    validate(schema, filled)
+    return filled
+
+
+def merge(under: JsonObject, over: JsonObject) -> JsonObject:
+    """`over` laid upon `under`; neither is changed."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def validate(schema: JsonObject, value: object) -> None:
+    """Raises `BadInput` with the place and the problem that says most."""
+    error = best_match(Draft202012Validator(schema).iter_errors(value))
+    if error is not None:
+        raise BadInput(_place(error), _problem(error))
+
+
+def references(schema: JsonObject, values: JsonObject) -> list[tuple[str, ReferenceKind, Any]]:
+    """Each (place, kind, value) of `values` that stands where the schema is annotated as a reference."""
+    return list(_references(schema, schema, values, "$"))
+
+
+def _references(
+    root: JsonObject, schema: JsonObject, value: object, place: str
+) -> Iterator[tuple[str, ReferenceKind, Any]]:
+    schema = _branch(root, schema, value)
+    kind = schema.get(ANNOTATION)
+    if kind is not None and value is not None:
+        yield place, kind, value
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            yield from _references(root, _property(schema, key), below, f"{place}.{key}")
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from _references(root, _items(schema, index), below, f"{place}[{index}]")
+
+
+def _filled(root: JsonObject, schema: JsonObject, value: object) -> object:
+    schema = _branch(root, schema, value)
+    if isinstance(value, dict):
+        return _filled_object(root, schema, value)
+    if isinstance(value, list):
+        return [_filled(root, _items(schema, index), item) for index, item in enumerate(value)]
+    return value
+
+
+def _filled_object(root: JsonObject, schema: JsonObject, value: JsonObject) -> JsonObject:
+    filled: JsonObject = {}
+    for key, below in schema.get("properties", {}).items():
+        if key in value:
+            filled[key] = _filled(root, below, value[key])
+        elif "default" in below:
+            filled[key] = _filled(root, below, below["default"])
+    for key, item in value.items():
+        if key not in filled:
+            filled[key] = _filled(root, _property(schema, key), item)
+    return filled
+
+
+def _branch(root: JsonObject, schema: JsonObject, value: object) -> JsonObject:
+    """The schema that `value` is to be read by: `$ref` followed, of an `anyOf` the branch that it is of."""
+    schema = _dereferenced(root, schema)
+    for branch in schema.get("anyOf", ()):
+        candidate = _branch(root, branch, value)
+        if _is_of(candidate, value):
+            kept = {key: item for key, item in schema.items() if key != "anyOf"}
+            return kept | candidate
+    return schema
+
+
+def _dereferenced(root: JsonObject, schema: JsonObject) -> JsonObject:
+    while "$ref" in schema:
+        target: Any = root
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[part.replace("~1", "/").replace("~0", "~")]
+        schema = target | {key: item for key, item in schema.items() if key != "$ref"}
+    return schema
+
+
+_JSON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list, tuple),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
+
+
+def _is_of(schema: JsonObject, value: object) -> bool:
+    """Whether the branch is meant for such a value: by type, and by the constants of a tagged object."""
+    if isinstance(value, bool):
+        return schema.get("type") == "boolean"
+    if not isinstance(value, _JSON_TYPES.get(schema.get("type", ""), (object,))):
+        return False
+    if not isinstance(value, dict):
+        return True
+    return all(
+        value.get(key) in below["enum"]
+        for key, below in schema.get("properties", {}).items()
+        if key in schema.get("required", ()) and "enum" in below
+    )
+
+
+def _property(schema: JsonObject, key: str) -> JsonObject:
+    known = schema.get("properties", {}).get(key)
+    extra = schema.get("additionalProperties")
+    return known if known is not None else extra if isinstance(extra, dict) else {}
+
+
+def _items(schema: JsonObject, index: int) -> JsonObject:
+    prefix = schema.get("prefixItems", ())
+    below = prefix[index] if index < len(prefix) else schema.get("items")
+    return below if isinstance(below, dict) else {}
+
+
+def _place(error: jsonschema.ValidationError) -> str:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    extra = _unknown_keys(error)
+    return f"${place}" + (f".{extra[0]}" if extra else "")
+
+
+def _problem(error: jsonschema.ValidationError) -> str:
+    if _unknown_keys(error):
+        known = ", ".join(sorted(_known_keys(error)))
+        return f"unknown key; known here: {known}"
+    return str(error.message)
+
+
+def _unknown_keys(error: jsonschema.ValidationError) -> list[str]:
+    if error.validator != "additionalProperties" or not isinstance(error.instance, dict):
+        return []
+    return sorted(set(error.instance) - _known_keys(error))
+
+
+def _known_keys(error: jsonschema.ValidationError) -> set[str]:
+    return set(error.schema.get("properties", {})) if isinstance(error.schema, Mapping) else set()
