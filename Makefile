@@ -1,0 +1,57 @@
+# Every target sets itself up: all it needs is make, Python 3.11 to 3.13 and a package index.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+PYTEST := $(BIN)/python -m pytest -q
+COVERAGE := --cov=tracker --cov=trainer --cov=projections --cov=api --cov-branch
+COVERAGE_FLOOR := 85
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test lint format types unit system clean
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED)  ## the virtual environment, with everything in it
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Runledger needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is another: make PYTHON=python3.12 …"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: $(INSTALLED)  ## train a small model from a REST launch to its place in MLflow, then stop
+	$(BIN)/runledger demo
+
+up: $(INSTALLED)  ## start everything under .runledger and stay up
+	$(BIN)/runledger up
+
+test: lint types unit system  ## everything that has to pass
+
+lint: $(INSTALLED)  ## ruff and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(INSTALLED)  ## mypy, strict
+	$(BIN)/mypy
+
+unit: $(INSTALLED)  ## every test that starts no whole system, two at a time
+	$(BIN)/coverage erase
+	$(PYTEST) -n 2 --dist loadgroup -m "not system" $(COVERAGE) --cov-report=
+
+system: $(INSTALLED)  ## real processes, databases and brokers, one after the other; then the coverage floor
+	$(PYTEST) -m system $(COVERAGE) --cov-append --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
+
+format: $(INSTALLED)  ## put the code in its layout
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what make and the tests made; data under .runledger stays
+	rm -rf $(VENV) .demo .coverage .coverage.* htmlcov dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.schemathesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,103 @@
+"""The processes of a whole Runledger on one machine: their commands, environment and signs of readiness."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import httpx
+
+from api.cli.processes import Program
+from api.cli.settings import UpSettings
+
+PROBE_TIMEOUT_SECONDS = 1.0
+
+
+def programs(settings: UpSettings, environ: Mapping[str, str], *, with_mlflow: bool) -> list[Program]:
+    """In the order in which they start; they are stopped in the opposite one, so the worker comes last."""
+    env = child_environment(settings, environ, with_mlflow=with_mlflow)
+    answers = settings.address + "/api/v1/health/live"
+    found = [
+        _mlflow_server(settings, env) if with_mlflow and settings.mlflow_url is None else None,
+        _ours("projections", env, settings),
+        _ours("projections.mlflow", env, settings) if with_mlflow else None,
+        _ours("api", env, settings, is_ready=lambda: _is_answering(answers)),
+        _ours("trainer", env, settings, stop_seconds=settings.stop_seconds),
+    ]
+    return [program for program in found if program is not None]
+
+
+def mlflow_address(settings: UpSettings) -> str:
+    return settings.mlflow_url or f"http://127.0.0.1:{settings.mlflow_port}"
+
+
+def child_environment(
+    settings: UpSettings, environ: Mapping[str, str], *, with_mlflow: bool
+) -> dict[str, str]:
+    env = {
+        **environ,
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",
+        "RUNLEDGER_DATA": str(settings.data.absolute()),
+        "RUNLEDGER_HOST": settings.host,
+        "RUNLEDGER_PORT": str(settings.port),
+    }
+    if with_mlflow:
+        env["RUNLEDGER_MLFLOW_URL"] = mlflow_address(settings)
+    return env
+
+
+def _ours(
+    module: str,
+    env: Mapping[str, str],
+    settings: UpSettings,
+    *,
+    is_ready: Callable[[], bool] = lambda: True,
+    stop_seconds: float | None = None,
+) -> Program:
+    return Program(
+        name=module,
+        command=(sys.executable, "-P", "-m", module),
+        env=env,
+        is_ready=is_ready,
+        stop_seconds=settings.stop_seconds / 3 if stop_seconds is None else stop_seconds,
+    )
+
+
+def _mlflow_server(settings: UpSettings, env: Mapping[str, str]) -> Program:
+    """A stock server on loopback, with nothing that calls out and no jobs (they take two gigabytes)."""
+    folder = settings.data.absolute() / "mlflow"
+    folder.mkdir(parents=True, exist_ok=True)
+    address = mlflow_address(settings)
+    return Program(
+        name="mlflow",
+        command=_mlflow_command(folder, settings.mlflow_port),
+        env={
+            **env,
+            "DO_NOT_TRACK": "true",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
+        is_ready=lambda: _is_answering(f"{address}/health"),
+        stop_seconds=settings.stop_seconds / 3,
+    )
+
+
+def _mlflow_command(folder: Path, port: int) -> tuple[str, ...]:
+    options = {
+        "--backend-store-uri": f"sqlite:///{folder / 'mlflow.db'}",
+        "--artifacts-destination": str(folder / "artifacts"),
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--workers": "1",
+    }
+    words = (word for option in options.items() for word in option)
+    return (sys.executable, "-P", "-m", "mlflow", "server", *words)
+
+
+def _is_answering(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=PROBE_TIMEOUT_SECONDS).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,44 @@
+"""The command's settings, read from the environment once, when the command starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the API is, for the commands that speak to it."""
+
+    url: str | None = None
+    """By default the address that `up` binds."""
+    token: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8600
+
+    @property
+    def address(self) -> str:
+        return self.url or f"http://{reachable(self.host)}:{self.port}"
+
+
+class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What `runledger up` starts, and where."""
+
+    data: Path = Path(".runledger")
+    host: str = "127.0.0.1"
+    port: int = 8600
+    mlflow_url: str | None = None
+    """An MLflow server that runs already; by default `up` starts one."""
+    mlflow_port: int = 8601
+    ready_seconds: float = 120.0
+    stop_seconds: float = 30.0
+    """For the worker's last checkpoint; the others get a third of it."""
+
+    @property
+    def address(self) -> str:
+        return f"http://{reachable(self.host)}:{self.port}"
+
+
+def reachable(host: str) -> str:
+    """The host under which a server that binds `host` can be spoken to from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104
