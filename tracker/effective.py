@@ -23,15 +23,14 @@ def cut(
     `checkpoints` is another run's (a fork): nothing earlier counts.
     """
     cuts: dict[int, Covers | None] = dict.fromkeys(attempts, NOTHING)
-    attempt = max(attempts, default=None)
+    attempt = max(attempts, default=0)
     limit: Covers | None = None
     while attempt in attempts:
         cuts[attempt] = limit
         resumed_from = attempts[attempt]
-        covers = checkpoints.get(resumed_from) if resumed_from is not None else None
-        if resumed_from is None or covers is None or resumed_from.attempt >= attempt:
+        if resumed_from is None or resumed_from not in checkpoints or resumed_from.attempt >= attempt:
             break
-        attempt, limit = resumed_from.attempt, covers
+        attempt, limit = resumed_from.attempt, checkpoints[resumed_from]
     return cuts
 
 
