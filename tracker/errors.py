@@ -1,15 +1,15 @@
 """Everything that `tracker` raises on purpose.
 
-    TrackerError
-    ├── Refused                     a command that the state of its aggregate does not allow
-    ├── NotFound                    an aggregate that has no events
-    ├── WrongExpectedVersion        somebody else appended to the stream first
-    ├── Fenced                      the lease under which a fact was to be written is not held any more
-    ├── UnknownEvent                a tag or schema this code does not know
-    ├── BadInput                    a value that does not fit, with the place where it stands
-    ├── BlobMissing, BlobCorrupt
-    ├── BadSetting                  a variable of the environment that is missing or does not fit
-    └── StoreUnavailable            the database cannot be reached or written
+TrackerError
+├── Refused                     a command that the state of its aggregate does not allow
+├── NotFound                    an aggregate that has no events
+├── WrongExpectedVersion        somebody else appended to the stream first
+├── Fenced                      the lease under which a fact was to be written is not held any more
+├── UnknownEvent                a tag or schema this code does not know
+├── BadInput                    a value that does not fit, with the place where it stands
+├── BlobMissing, BlobCorrupt
+├── BadSetting                  a variable of the environment that is missing or does not fit
+└── StoreUnavailable            the database cannot be reached or written
 """
 
 from __future__ import annotations
@@ -84,6 +84,15 @@ class BlobCorrupt(TrackerError):
         super().__init__(f"blob {digest} has the digest {actual}")
         self.digest = digest
         self.actual = actual
+
+
+class JournalBroken(TrackerError):
+    """The journal of an attempt cannot be written any more; `problem` is the system's reason."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
 
 
 class BadSetting(TrackerError):
