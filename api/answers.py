@@ -1,0 +1,377 @@
+"""What the API answers with: the shapes that its routes write and that its client reads.
+
+Plain Structs without Litestar or SQLAlchemy, so that a program that only asks loads neither. Times are
+UTC. JSON has no NaN: a `Number` is a float or one of three strings, and `float(number)` reads both.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from tracker.events.base import ResumePoint
+from tracker.events.benchmark import Direction
+from tracker.spec import DeviceRequest, JsonObject, Limits, RunSpec, Scalar
+
+Number: TypeAlias = float | Literal["NaN", "Infinity", "-Infinity"]
+Status: TypeAlias = Literal[
+    "queued", "running", "pausing", "paused", "cancelling", "completed", "failed", "cancelled"
+]
+ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    items: list[T]
+    next: str | None = None
+    """Given as `cursor`, brings the page after this one; None on the last."""
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A command was carried out; a reader that gives `position` as `after` sees its effect."""
+
+    position: int
+    version: int
+    """The new version of what was changed: its ETag."""
+
+
+class Launched(msgspec.Struct, frozen=True, kw_only=True):
+    run_id: str
+    experiment_id: str
+    position: int
+    version: int
+    links: dict[str, str]
+
+
+class ExperimentWritten(msgspec.Struct, frozen=True, kw_only=True):
+    experiment_id: str
+    position: int
+    version: int
+
+
+class DatasetWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """Registered now, or known already: the same bytes are the same dataset."""
+
+    digest: str
+    items: int
+    size_bytes: int
+    position: int
+    version: int
+
+
+class BenchmarkWritten(msgspec.Struct, frozen=True, kw_only=True):
+    benchmark_id: str
+    dataset: str
+    position: int
+    version: int
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """One event, as it was recorded."""
+
+    position: int
+    stream: str
+    version: int
+    event_id: UUID
+    type: str
+    schema: int
+    recorded_at: datetime
+    occurred_at: datetime
+    actor: str
+    correlation_id: str | None
+    causation_id: str | None
+    data: dict[str, Any]
+
+
+class Experiment(msgspec.Struct, frozen=True, kw_only=True):
+    experiment_id: str
+    name: str
+    description: str
+    archived: bool
+    created_at: datetime
+    created_by: str
+    version: int
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of the run on one worker."""
+
+    attempt: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    ending: str | None
+    """completed, failed, lost, preempted, cancelled or paused; None while it executes."""
+    resumed_from: ResumePoint | None
+    environment: dict[str, Any] | None
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the attempt is that executes now."""
+
+    phase: str | None
+    done: int | None
+    total: int | None
+    progressed_at: datetime
+    heartbeat_at: datetime
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How the run ended."""
+
+    step: int | None = None
+    reason: str | None = None
+    """Of a failure: error, diverged, out-of-memory, timed-out, no-progress or worker-lost."""
+    error_class: str | None = None
+    message: str | None = None
+    last_lines: list[str] = []
+    metrics: dict[str, Number] = {}
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as lists show it."""
+
+    run_id: str
+    experiment_id: str
+    name: str
+    status: Status
+    version: int
+    position: int
+    """Of the request: newer runs have larger ones."""
+    recipe: str
+    hidden: bool
+    attempt: int | None
+    """The latest attempt that started; None before the first."""
+    step: int | None
+    """Of the last recorded checkpoint."""
+    tags: dict[str, str]
+    requested_at: datetime
+    requested_by: str
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in ENDED
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with all that is known of its life, but for its telemetry."""
+
+    run_id: str
+    experiment_id: str
+    name: str
+    status: Status
+    version: int
+    position: int
+    """Of the request."""
+    as_of: int
+    """The position up to which this answer tells."""
+    spec: RunSpec
+    params: dict[str, Scalar]
+    tags: dict[str, str]
+    note: str
+    hidden: bool
+    priority: int
+    limits: Limits
+    device: DeviceRequest
+    worker_labels: dict[str, str]
+    attempt: int | None
+    step: int | None
+    attempts: list[Attempt]
+    progress: Progress | None
+    outcome: Outcome | None
+    requested_at: datetime
+    requested_by: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    links: dict[str, str]
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in ENDED
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    attempt: int
+    step: int
+    digest: str
+    size_bytes: int
+    loss: Number | None
+    saved_at: datetime
+    deleted_at: datetime | None
+    deleted_by: str | None
+    """The policy that deleted its bytes."""
+    links: dict[str, str]
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    attempt: int
+    digest: str
+    size_bytes: int
+    media_type: str
+    recorded_at: datetime
+    links: dict[str, str]
+
+
+class MetricSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The effective points of one metric in a few numbers."""
+
+    key: str
+    count: int
+    last_step: int
+    last: Number
+    min: Number | None
+    """None where every value is NaN."""
+    min_step: int | None
+    max: Number | None
+    max_step: int | None
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """A curve as columns, in the order in which the points were logged."""
+
+    key: str
+    total: int
+    """Points before downsampling."""
+    attempt: list[int]
+    step: list[int]
+    time: list[datetime]
+    value: list[Number]
+
+
+class ScoreAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A score with its 95 % interval over `count` scored items."""
+
+    name: str
+    value: Number
+    low: Number | None
+    high: Number | None
+    count: int
+    unscored: int
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """One checkpoint on one benchmark."""
+
+    evaluation_id: str
+    run_id: str
+    step: int
+    checkpoint: str
+    benchmark_id: str
+    status: str
+    """requested, running, completed, failed or superseded."""
+    scores: list[ScoreAnswer]
+    items: int | None
+    predictions: str | None
+    """Digest of the predictions' blob."""
+    version: int
+    position: int
+    requested_at: datetime
+    ended_at: datetime | None
+    links: dict[str, str]
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model said to one item of the benchmark's dataset."""
+
+    index: int
+    """Its place in the dataset, from 0."""
+    prediction: dict[str, Any]
+    """The fields that the recipe wrote."""
+
+
+class Dataset(msgspec.Struct, frozen=True, kw_only=True):
+    digest: str
+    name: str
+    format: str
+    items: int
+    size_bytes: int
+    source: JsonObject
+    statistics: dict[str, Number]
+    description: str
+    registered_at: datetime
+    version: int
+    links: dict[str, str]
+
+
+class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
+    benchmark_id: str
+    name: str
+    dataset: str
+    scorer: str
+    scorer_version: int
+    direction: Direction
+    tolerance: float
+    baseline: str | None
+    """The evaluation that others are compared with."""
+    defined_at: datetime
+    version: int
+
+
+class RecipeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A recipe that a worker which is there now can run."""
+
+    name: str
+    version: int
+    digest: str
+    description: str
+    devices: list[str]
+    schema: JsonObject
+    """JSON Schema (2020-12) of the spec's values."""
+    presets: dict[str, JsonObject]
+    workers: list[str]
+
+
+class ConsumerHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """A consumer of the log: how far it is, and what stopped it if something did."""
+
+    name: str
+    position: int
+    lag: int
+    stopped: str | None = None
+
+
+class WorkerHealth(msgspec.Struct, frozen=True, kw_only=True):
+    worker_id: str
+    state: str
+    seen_at: datetime
+    is_missing: bool
+
+
+class LeaseHealth(msgspec.Struct, frozen=True, kw_only=True):
+    stream: str
+    attempt: int
+    holder: str | None
+    phase: str | None
+    done: int | None
+    total: int | None
+    renewed_at: datetime
+    expires_at: datetime
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["ok", "degraded"]
+    problems: list[str]
+    """What makes it degraded, one sentence each."""
+    position: int
+    projections: list[ConsumerHealth]
+    mlflow: ConsumerHealth | None
+    """None before the sink has run for the first time."""
+    workers: list[WorkerHealth]
+    leases: list[LeaseHealth]
+    queued: int
+
+
+class Alive(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["alive"] = "alive"
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["ready"] = "ready"
+    position: int
