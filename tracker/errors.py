@@ -14,6 +14,8 @@ TrackerError
 
 from __future__ import annotations
 
+from uuid import UUID
+
 
 class TrackerError(Exception):
     """Base of all errors of this package."""
@@ -40,6 +42,24 @@ class WrongExpectedVersion(TrackerError):
         self.stream = stream
         self.expected = expected
         self.actual = actual
+
+
+class EventIdTaken(TrackerError):
+    """Another event of the log bears this id already: ids are made once and never reused."""
+
+    def __init__(self, event_id: UUID, stream: str) -> None:
+        super().__init__(f"event id {event_id} is taken by an event of stream {stream}")
+        self.event_id = event_id
+        self.stream = stream
+
+
+class CursorMoved(TrackerError):
+    """Another consumer of the same name has moved the cursor on."""
+
+    def __init__(self, name: str, expected: int) -> None:
+        super().__init__(f"cursor {name} is not at {expected} any more")
+        self.name = name
+        self.expected = expected
 
 
 class Fenced(TrackerError):

@@ -1,0 +1,1 @@
+"""The ledger database: the log, and the rows that work around it (cursors, leases, dispatches, workers)."""

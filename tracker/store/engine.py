@@ -1,0 +1,187 @@
+"""Engines for the two databases, with the settings that their guarantees rest on.
+
+SQLite: WAL, `synchronous=FULL`, a bounded wait for the lock, and every write transaction IMMEDIATE (a
+deferred one fails at once when it upgrades): write through `write` only. PostgreSQL: psycopg 3, READ
+COMMITTED, one schema per side through `search_path`. A database that cannot be reached or written is
+`StoreUnavailable` with the name of the target, soon: connecting and waiting for locks are bounded.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import ArgumentError
+
+from tracker.errors import StoreUnavailable
+
+LEDGER = "ledger"
+VIEWS = "views"
+
+BUSY_SECONDS = 10
+"""How long a statement waits for a lock that another process holds."""
+CONNECT_SECONDS = 5
+KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+
+# Primary result codes of SQLite that tell of the file or the disk, not of the statement.
+UNAVAILABLE_CODES = frozenset({
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB,
+})
+
+
+def open_ledger(url: str) -> Engine:
+    """The log and the rows around it. Connects to nothing yet."""
+    return _open(url, LEDGER)
+
+
+def open_views(url: str) -> Engine:
+    """The read models. Statements are not prepared there: generic plans made small upserts five times slower."""
+    return _open(url, VIEWS, prepare_threshold=None)
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Connection]:
+    """One write transaction: committed at the end of the block, rolled back on any exception."""
+    with engine.connect().execution_options(runledger_write=True) as conn, conn.begin():
+        yield conn
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """Reads without a transaction of their own on PostgreSQL: a round trip each, and no common snapshot."""
+    with engine.connect() as conn:
+        yield conn.execution_options(isolation_level="AUTOCOMMIT") if is_postgresql(engine) else conn
+
+
+def is_postgresql(engine: Engine) -> bool:
+    return engine.dialect.name == "postgresql"
+
+
+def side_of(engine: Engine) -> str:
+    """`ledger` or `views`: which of the two this engine was opened as."""
+    side: str = engine.get_execution_options()["runledger_side"]
+    return side
+
+
+def target_of(engine: Engine) -> str:
+    """The database's address for messages, without its password."""
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _open(url: str, side: str, **connect_args: Any) -> Engine:
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = _open_sqlite(parsed, side)
+    else:
+        engine = _open_postgresql(parsed, side, connect_args)
+    event.listen(engine, "handle_error", _namer(target_of(engine)))
+    return engine
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as problem:
+        raise StoreUnavailable(url, "not the address of a database") from problem
+    if parsed.drivername in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in ("sqlite", "postgresql+psycopg") or not parsed.database:
+        target = parsed.render_as_string(hide_password=True)
+        raise StoreUnavailable(target, "only SQLite files and PostgreSQL databases are supported")
+    return parsed
+
+
+def _open_sqlite(url: URL, side: str) -> Engine:
+    engine = create_engine(
+        url,
+        execution_options={"runledger_side": side},
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        pool_size=5,
+        max_overflow=-1,
+        pool_timeout=BUSY_SECONDS,
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
+    connection.isolation_level = None
+    connection.create_function("now_micros", 0, lambda: time.time_ns() // 1000)
+    _switch_to_wal(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Once per file. The switch does not wait for other processes that are switching: wait here."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as problem:
+            if _code(problem) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    writing = conn.get_execution_options().get("runledger_write", False)
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _open_postgresql(url: URL, side: str, connect_args: dict[str, Any]) -> Engine:
+    given = url.query.get("options", "")
+    lock_timeout = f"-c lock_timeout={BUSY_SECONDS}s"
+    options = f"{given} -c search_path={side} -c timezone=UTC {lock_timeout}".strip()
+    return create_engine(
+        url.difference_update_query(["options"]),
+        connect_args={"connect_timeout": CONNECT_SECONDS, "options": options, **KEEPALIVE, **connect_args},
+        execution_options={"runledger_side": side},
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=40,
+        pool_timeout=BUSY_SECONDS,
+    )
+
+
+def _namer(target: str) -> Callable[[ExceptionContext], None]:
+    """A listener that turns what the driver says about the database itself into `StoreUnavailable`."""
+
+    def name_target(context: ExceptionContext) -> None:
+        problem = context.original_exception
+        if _is_outage(problem) and not context.is_pre_ping:
+            raise StoreUnavailable(target, str(problem).strip()) from problem
+
+    return name_target
+
+
+def _is_outage(problem: BaseException | None) -> bool:
+    if isinstance(problem, sqlite3.Error):
+        return _code(problem) in UNAVAILABLE_CODES
+    return isinstance(
+        problem, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction
+    )
+
+
+def _code(problem: sqlite3.Error) -> int | None:
+    code: int | None = getattr(problem, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
