@@ -12,8 +12,9 @@ from uuid import UUID
 
 import msgspec
 
-from tracker.events.base import ResumePoint
+from tracker.events.base import ForkPoint, ResumePoint
 from tracker.events.benchmark import Direction
+from tracker.events.run import RunEnvironmentRecorded
 from tracker.spec import DeviceRequest, JsonObject, Limits, RunSpec, Scalar
 
 Number: TypeAlias = float | Literal["NaN", "Infinity", "-Infinity"]
@@ -44,7 +45,7 @@ class Launched(msgspec.Struct, frozen=True, kw_only=True):
     experiment_id: str
     position: int
     version: int
-    links: dict[str, str]
+    links: dict[str, str] = {}
 
 
 class ExperimentWritten(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,12 +103,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     attempt: int
     worker: str
+    epoch: int
     started_at: datetime
     ended_at: datetime | None
     ending: str | None
     """completed, failed, lost, preempted, cancelled or paused; None while it executes."""
     resumed_from: ResumePoint | None
-    environment: dict[str, Any] | None
+    environment: RunEnvironmentRecorded | None
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,16 +122,12 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_at: datetime
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How the run ended."""
-
-    step: int | None = None
-    reason: str | None = None
-    """Of a failure: error, diverged, out-of-memory, timed-out, no-progress or worker-lost."""
-    error_class: str | None = None
-    message: str | None = None
-    last_lines: list[str] = []
-    metrics: dict[str, Number] = {}
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    reason: str
+    """error, diverged, out-of-memory, timed-out, no-progress or worker-lost."""
+    error_class: str
+    message: str
+    last_lines: list[str]
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +141,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     """Of the request: newer runs have larger ones."""
     recipe: str
+    priority: int
+    external: bool
     hidden: bool
     attempt: int | None
     """The latest attempt that started; None before the first."""
@@ -152,48 +152,30 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: datetime
     requested_by: str
     started_at: datetime | None
+    updated_at: datetime
     ended_at: datetime | None
+    links: dict[str, str] = {}
 
     @property
     def is_ended(self) -> bool:
         return self.status in ENDED
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """A run with all that is known of its life, but for its telemetry."""
+class Run(RunRow, frozen=True, kw_only=True):
+    """A run with all that is known of its life, but for its curves, logs and evaluations."""
 
-    run_id: str
-    experiment_id: str
-    name: str
-    status: Status
-    version: int
-    position: int
-    """Of the request."""
-    as_of: int
-    """The position up to which this answer tells."""
     spec: RunSpec
     params: dict[str, Scalar]
-    tags: dict[str, str]
     note: str
-    hidden: bool
-    priority: int
     limits: Limits
     device: DeviceRequest
     worker_labels: dict[str, str]
-    attempt: int | None
-    step: int | None
+    forked_from: ForkPoint | None
     attempts: list[Attempt]
-    progress: Progress | None
-    outcome: Outcome | None
-    requested_at: datetime
-    requested_by: str
-    started_at: datetime | None
-    ended_at: datetime | None
-    links: dict[str, str]
-
-    @property
-    def is_ended(self) -> bool:
-        return self.status in ENDED
+    progress: Progress | None = None
+    """None where no attempt executes."""
+    failure: Failure | None
+    final_metrics: dict[str, Number]
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,7 +188,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None
     deleted_by: str | None
     """The policy that deleted its bytes."""
-    links: dict[str, str]
+    links: dict[str, str] = {}
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,7 +198,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     media_type: str
     recorded_at: datetime
-    links: dict[str, str]
+    links: dict[str, str] = {}
 
 
 class MetricSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,7 +256,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     requested_at: datetime
     ended_at: datetime | None
-    links: dict[str, str]
+    links: dict[str, str] = {}
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -297,7 +279,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     registered_at: datetime
     version: int
-    links: dict[str, str]
+    links: dict[str, str] = {}
 
 
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
