@@ -93,8 +93,6 @@ class Environment(JournalRecord, frozen=True, kw_only=True, tag="environment"):
     code_diff_digest: str | None = None
     lock_digest: str | None = None
     dataset_digest: str | None = None
-    resume: Literal["exact", "changed"] | None = None
-    changed: tuple[str, ...] = ()
 
 
 class Progress(JournalRecord, frozen=True, kw_only=True, tag="progress"):

@@ -18,6 +18,10 @@ from tracker.spec import JsonObject
 Spec = TypeVar("Spec", bound=msgspec.Struct)
 
 
+class Diverged(Exception):
+    """Training has left the finite numbers. Raised by a recipe, it ends the run with that reason."""
+
+
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     """A benchmark as the recipe sees it: `path` is a local copy of its dataset (JSON lines)."""
 
@@ -58,9 +62,7 @@ class Context(Protocol):
         "Saved" means committed: it returns once the bytes and the journal's record are on disk.
         """
 
-    def evaluated(
-        self, step: int, benchmark_id: str, scores: Sequence[Score], predictions: Path
-    ) -> None:
+    def evaluated(self, step: int, benchmark_id: str, scores: Sequence[Score], predictions: Path) -> None:
         """Scores of the state at `step`; `predictions` is a file of JSON lines, one an item.
 
         Recorded together with the checkpoint of the same step, which the caller saves next.

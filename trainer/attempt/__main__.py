@@ -1,0 +1,51 @@
+"""`python -P -m trainer.attempt FOLDER`: train what FOLDER/job.json says; stdin is the supervisor's pipe."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from tracker.journal_writer import Journal
+from trainer.attempt.control import Control
+from trainer.attempt.execution import Terminated, execute
+from trainer.attempt.job import Folder
+
+
+def main(arguments: list[str]) -> int:
+    """0: completed or stopped; 1: failed, the journal says why; 2: not even begun."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -P -m trainer.attempt FOLDER\n")
+        return 2
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    folder = Folder(Path(arguments[0]).absolute())
+    job = folder.read_job()
+    control = Control()
+    control.listen(os.fdopen(os.dup(0), encoding="utf-8"))
+    _close_stdin()
+    signal.signal(signal.SIGTERM, _terminate)
+    journal = Journal(folder.journal, job.run_id, job.attempt)
+    ended = execute(folder, job, journal, control)
+    journal.close()
+    return 1 if ended.outcome == "failed" else 0
+
+
+def _close_stdin() -> None:
+    """Nothing of the recipe may read the supervisor's pipe."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # threads that a recipe left behind do not hold the device

@@ -1,0 +1,44 @@
+"""The pipe from the supervisor: `stop` asks for a stop, its end says that nobody supervises any more."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from typing import IO
+
+logger = logging.getLogger(__name__)
+
+STOP = "stop"
+
+
+class Control:
+    """Set by the supervisor, asked by the recipe at each step boundary."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self.was_told = False
+        """The recipe has asked and was told to stop: it returns because of that."""
+
+    def should_stop(self) -> bool:
+        self.was_told = self.was_told or self._stop.is_set()
+        return self.was_told
+
+    def listen(self, pipe: IO[str]) -> None:
+        """Follow the pipe in a thread; when it ends, this process and its group end at once."""
+        threading.Thread(target=self._follow, args=(pipe,), name="control", daemon=True).start()
+
+    def _follow(self, pipe: IO[str]) -> None:
+        for line in pipe:
+            if line.strip() == STOP:
+                self._stop.set()
+        logger.error("the supervisor is gone")
+        end_group()
+
+
+def end_group() -> None:
+    """No orphan holds an accelerator: kill this process and all that it started."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)

@@ -1,0 +1,104 @@
+"""Runs a job's recipe and says how it ended. Every way of ending becomes one `Ended` record."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from tracker.journal import Ended, Progress
+from tracker.journal_writer import Journal
+from trainer.attempt.context import AttemptContext
+from trainer.attempt.control import Control
+from trainer.attempt.job import Folder, Job
+from trainer.attempt.staging import unpack
+from trainer.recipe import Diverged, Recipe
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGE_LENGTH = 2_000
+
+
+class Terminated(BaseException):
+    """SIGTERM: the grace period for a stop at a step boundary is over."""
+
+
+class NotARecipe(Exception):
+    """What a recipe's reference names is no recipe."""
+
+
+def execute(folder: Folder, job: Job, journal: Journal, control: Control) -> Ended:
+    """Train; whatever happens, the journal ends with how."""
+    context: AttemptContext | None = None
+    try:
+        journal.append(Progress(phase="starting"))
+        recipe = load(job.reference)
+        context = AttemptContext(folder, job, journal, control, _source_of(job.reference))
+        ended = _train(recipe, folder, job, context, control)
+    except Terminated:
+        ended = Ended(outcome="stopped", step=context.last_step if context else None)
+    except BaseException as error:  # noqa: BLE001 — the shell of this process: how it ended is its result
+        traceback.print_exc()
+        ended = failed(error, context.last_step if context else None)
+    journal.cut()
+    journal.append(ended)
+    journal.sync()
+    return ended
+
+
+def _train(recipe: Recipe[Any], folder: Folder, job: Job, context: AttemptContext, control: Control) -> Ended:
+    spec = msgspec.convert(job.values, recipe.spec)
+    if job.checkpoint is not None:
+        unpack(Path(job.checkpoint.path), folder.checkpoint)
+    metrics = recipe.train(spec, context)
+    context.record_environment()
+    context.check_all_saved()
+    return Ended(
+        outcome="stopped" if control.was_told else "completed",
+        step=context.last_step,
+        metrics=_floats(metrics),
+    )
+
+
+def _floats(metrics: Mapping[str, float] | None) -> dict[str, float]:
+    return {str(key): float(value) for key, value in (metrics or {}).items()}
+
+
+def load(reference: str) -> Recipe[Any]:
+    """The recipe at `module:attribute`."""
+    module, _, attribute = reference.partition(":")
+    found = importlib.import_module(module)
+    for name in attribute.split("."):
+        found = getattr(found, name)
+    if not isinstance(found, Recipe):
+        raise NotARecipe(f"{reference} is a {type(found).__name__}")
+    return found
+
+
+def _source_of(reference: str) -> Path | None:
+    source = importlib.import_module(reference.partition(":")[0]).__file__
+    return Path(source) if source else None
+
+
+def failed(error: BaseException, step: int | None) -> Ended:
+    return Ended(
+        outcome="failed",
+        step=step,
+        reason=reason_of(error),
+        error_class=type(error).__qualname__,
+        message=str(error)[:MAX_MESSAGE_LENGTH],
+    )
+
+
+def reason_of(error: BaseException) -> Literal["error", "diverged", "out-of-memory"]:
+    """XLA says that a device's memory is exhausted through the status in its message."""
+    if isinstance(error, Diverged):
+        return "diverged"
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "out-of-memory"
+    return "error"
