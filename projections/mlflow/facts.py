@@ -133,13 +133,12 @@ def effective_evaluations(facts: Facts) -> list[Scored]:
     """Those of checkpoints that count; of a state that was never saved, those of attempts that count."""
     kept = {(saved.event.attempt, saved.event.step) for saved in effective_checkpoints(facts)}
     dropped = {(saved.event.attempt, saved.event.step) for saved in facts.checkpoints} - kept
-    cuts = effective(facts)
+    counting = {attempt for attempt, covers in effective(facts).items() if covers != NOTHING}
     return [
         scored
         for scored in facts.evaluations
-        if (scored.event.attempt, scored.event.step) not in dropped
-        and cuts.get(scored.event.attempt, NOTHING) != NOTHING
-        or (scored.event.attempt, scored.event.step) in kept
+        if (state := (scored.event.attempt, scored.event.step)) in kept
+        or (state not in dropped and scored.event.attempt in counting)
     ]
 
 
