@@ -1,18 +1,9 @@
 """From a run of ours to what MLflow should hold of it. Pure, and the only place that knows how.
 
-| ours | MLflow |
-|-|-|
-| a point's time, µs | ms, rounded down; points that are then the same are one |
-| ±infinity | ±1.7976931348623157e308, as MLflow's database has it; NaN stays |
-| names of params, metrics, tags | other characters than letters, digits and ` _-./:` become `_`, then, as for names that read as another path or are longer than 250, a digest is added |
-| a param's value | `str(value)`, so `True`, `None`, `1e-05`; cut to 6,000 characters |
-| a tag's value | cut to 8,000 characters; keys that begin `mlflow.` or `runledger.` get the prefix `tag.` |
-| queued, paused | SCHEDULED; a run that waits for another attempt is RUNNING |
-| completed, failed, cancelled | FINISHED, FAILED, KILLED, with the time of the event as end |
-| a dataset's digest | its first 32 characters; the whole is in the source |
-| a score | a metric `<benchmark>/<score>` at the checkpoint's step, of the run and of the checkpoint's model |
-
-What is cut ends in `…` and eight characters of the SHA-256 of the whole.
+Times are ms, rounded down; points that are then the same are one. An infinity becomes
+±1.7976931348623157e308, as in MLflow's database; NaN stays. A param is `str(value)`: `True`, `None`,
+`1e-05`. Names, texts and digests are cut and cleaned to what MLflow takes. A score is a metric
+`<benchmark>/<score>` at the checkpoint's step, of the run and of the checkpoint's logged model.
 """
 
 from __future__ import annotations
@@ -42,7 +33,7 @@ from tracker.events.benchmark import BenchmarkDefined
 from tracker.events.dataset import DatasetRegistered, Generated
 from tracker.events.evaluation import EvaluationCompleted
 from tracker.ids import Digest
-from tracker.spec import Scalar
+from tracker.spec import JsonObject, Scalar
 
 MAX_KEY = 250
 MAX_PARAM = 6_000
@@ -145,14 +136,7 @@ def point(key: str, step: int, time: int, value: float) -> Point:
 def clean_name(name: str, limit: int = MAX_KEY) -> str:
     """A name that MLflow takes; the same for the same name, another for another one."""
     clean = _ODD_CHARACTERS.sub("_", name)
-    normal = posixpath.normpath(clean)
-    if (
-        clean == name
-        and normal == name
-        and len(name) <= limit
-        and not normal.startswith(("/", ".."))
-        and name != "."
-    ):
+    if clean == name and len(name) <= limit and _is_plain_path(name):
         return name
     readable = clean.replace("..", "__").strip("/.") or "_"
     while "//" in readable or "/./" in readable:
@@ -202,11 +186,8 @@ def checkpoint_key(attempt: int, step: int, digest: str) -> str:
 
 def named_datasets(params: Mapping[str, Scalar]) -> set[Digest]:
     """Values of a spec that look like the digest of a dataset."""
-    return {
-        Digest(value)
-        for value in params.values()
-        if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value)
-    }
+    texts = {value for value in params.values() if isinstance(value, str)}
+    return {Digest(text) for text in texts if re.fullmatch("[0-9a-f]{64}", text)}
 
 
 def _tags(facts: Facts, known: Known) -> dict[str, str]:
@@ -255,13 +236,9 @@ def _datasets(facts: Facts, known: Known, scores: tuple[ScoreContent, ...]) -> t
 
 def _dataset(digest: Digest, known: Known, context: str) -> DatasetUse:
     registered = known.datasets[digest]
-    source = {
-        "url": f"{known.public_url}/api/v1/datasets/{digest}",
-        "digest": digest,
-        "format": registered.format,
-    }
+    source: JsonObject = {"url": f"{known.public_url}/api/v1/datasets/{digest}", "digest": digest}
     if isinstance(registered.source, Generated):
-        source |= {"generator": registered.source.generator, "options": json.dumps(registered.source.options)}
+        source |= {"generator": registered.source.generator, "options": registered.source.options}
     profile = {"num_rows": registered.items, "size_bytes": registered.size_bytes, **registered.statistics}
     return DatasetUse(
         name=cut_text(registered.name, MAX_DATASET_NAME) or digest[:DIGEST_CHARACTERS],
@@ -334,6 +311,11 @@ def _file(path: str, digest: Digest, size_bytes: int, known: Known) -> FileConte
             path=f"{path}.reference.json", digest=digest, kind="reference", size_bytes=size_bytes
         )
     return FileContent(path=path, digest=digest, kind="blob", size_bytes=size_bytes)
+
+
+def _is_plain_path(name: str) -> bool:
+    """MLflow keeps some stores as files: a name must not read as another path, or one outside."""
+    return posixpath.normpath(name) == name and name != "." and not name.startswith(("/", ".."))
 
 
 def _short_digest(text: str) -> str:
