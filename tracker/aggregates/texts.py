@@ -1,0 +1,24 @@
+"""Rules for the few texts that people choose: names and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tracker.errors import BadInput
+
+MAX_NAME_CHARS = 250
+MAX_TAG_CHARS = 5_000
+
+
+def check_name(name: str, place: str = "$.name") -> None:
+    if not name.strip():
+        raise BadInput(place, "must not be empty")
+    if len(name) > MAX_NAME_CHARS:
+        raise BadInput(place, f"{len(name)} characters are more than {MAX_NAME_CHARS}")
+
+
+def check_tags(tags: Mapping[str, str], place: str = "$.tags") -> None:
+    for key, value in tags.items():
+        check_name(key, place)
+        if len(value) > MAX_TAG_CHARS:
+            raise BadInput(f"{place}.{key}", f"{len(value)} characters are more than {MAX_TAG_CHARS}")

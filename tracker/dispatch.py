@@ -1,0 +1,208 @@
+"""The one write path for decisions: load, decide, append, and once more if somebody else was first.
+
+`dispatch` is for one command, `dispatch_all` for several, possibly of several aggregates, appended
+together or not at all. `record` is the path for telemetry: no decision, no folding. A command that
+repeats what is already so appends nothing, and then `within` does not run either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID, uuid4
+
+import msgspec
+
+from tracker.aggregates import registry
+from tracker.aggregates.registry import Aggregate, AnyCommand
+from tracker.envelope import Fence, Metadata, NewEvent, Recorded, Write
+from tracker.errors import NotFound, WrongExpectedVersion
+from tracker.events.base import Event
+from tracker.ids import Stream
+
+MAX_TRIES = 8
+"""How often a decision is taken anew because the stream had moved on meanwhile."""
+
+State = TypeVar("State")
+
+
+class EventLog(Protocol):
+    """What dispatching needs of a log: `tracker.store.log.Log`, or one in memory."""
+
+    def append(
+        self,
+        *writes: Write,
+        fence: Fence | None = None,
+        within: Callable[[Any], None] | None = None,
+    ) -> int:
+        """All or nothing; the position of the last event."""
+
+    def read(self, stream: Stream, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
+        """The stream's events in order."""
+
+    def head(self) -> int:
+        """The position of the last event of the log; 0 for an empty one."""
+
+
+class Dispatched(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a command. Of several: position of the last event, stream and version of the first."""
+
+    position: int
+    """Readers that have seen it have seen this: the head where nothing had to be appended."""
+    stream: Stream
+    version: int
+    events: tuple[Event, ...]
+
+
+class _Pending:
+    """A stream as it will be once the decisions taken so far are appended."""
+
+    def __init__(self, aggregate: Aggregate[Any], stream: Stream, recorded: Sequence[Recorded]) -> None:
+        self.aggregate = aggregate
+        self.stream = stream
+        self.expected_version = len(recorded)
+        self.events: list[Event] = []
+        self.state = _fold(aggregate, recorded)
+
+    @property
+    def version(self) -> int:
+        return self.expected_version + len(self.events)
+
+    def decide(self, command: AnyCommand) -> None:
+        for event in self.aggregate.decide(self.state, command):
+            self.state = self.aggregate.evolve(self.state, event)
+            self.events.append(event)
+
+
+class Dispatcher:
+    """Takes decisions on a log. Safe to share between threads if the log is."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        *,
+        clock: Callable[[], datetime],
+        new_event_id: Callable[[], UUID] = uuid4,
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._new_event_id = new_event_id
+
+    def dispatch(
+        self,
+        command: AnyCommand,
+        metadata: Metadata,
+        *,
+        fence: Fence | None = None,
+        within: Callable[[Any], None] | None = None,
+        expected_version: int | None = None,
+    ) -> Dispatched:
+        """Decide on one command. With `expected_version` the stream must be at that very version.
+
+        Raises what `decide` raises, `WrongExpectedVersion`, `Fenced` and `StoreUnavailable`.
+        """
+        return self._dispatch((command,), metadata, fence, within, expected_version)
+
+    def dispatch_all(
+        self,
+        *commands: AnyCommand,
+        metadata: Metadata,
+        fence: Fence | None = None,
+        within: Callable[[Any], None] | None = None,
+    ) -> Dispatched:
+        """Decide on each command in the state that those before it leave; append all of it at once."""
+        if not commands:
+            raise ValueError("nothing to dispatch")
+        return self._dispatch(commands, metadata, fence, within, None)
+
+    def record(
+        self,
+        stream: Stream,
+        expected_version: int,
+        events: Sequence[NewEvent],
+        *,
+        fence: Fence | None = None,
+    ) -> int:
+        """Append telemetry; its ids are the writer's, so that the same batch again changes nothing."""
+        write = Write(stream=stream, expected_version=expected_version, events=tuple(events))
+        return self._log.append(write, fence=fence)
+
+    def find(self, aggregate: Aggregate[State], id: str) -> State | None:
+        """The state after all events, or None for an aggregate that has none."""
+        return _fold(aggregate, self._log.read(aggregate.stream(id)))
+
+    def load(self, aggregate: Aggregate[State], id: str) -> State:
+        """The state after all events. Raises `NotFound`."""
+        state = self.find(aggregate, id)
+        if state is None:
+            raise NotFound(aggregate.kind, id)
+        return state
+
+    def _dispatch(
+        self,
+        commands: Sequence[AnyCommand],
+        metadata: Metadata,
+        fence: Fence | None,
+        within: Callable[[Any], None] | None,
+        expected_version: int | None,
+    ) -> Dispatched:
+        for tries_left in reversed(range(MAX_TRIES)):
+            pending = self._decide(commands, expected_version)
+            try:
+                return self._append(pending, metadata, fence, within)
+            except WrongExpectedVersion:
+                if expected_version is not None or not tries_left:
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _decide(self, commands: Sequence[AnyCommand], expected_version: int | None) -> list[_Pending]:
+        pending: dict[Stream, _Pending] = {}
+        for command in commands:
+            aggregate, stream = registry.of(command)
+            if stream not in pending:
+                pending[stream] = _Pending(aggregate, stream, self._log.read(stream))
+                _check_version(pending[stream], expected_version)
+            pending[stream].decide(command)
+        return list(pending.values())
+
+    def _append(
+        self,
+        pending: Sequence[_Pending],
+        metadata: Metadata,
+        fence: Fence | None,
+        within: Callable[[Any], None] | None,
+    ) -> Dispatched:
+        writes = [self._write(each, metadata) for each in pending if each.events]
+        position = self._log.append(*writes, fence=fence, within=within) if writes else self._log.head()
+        return Dispatched(
+            position=position,
+            stream=pending[0].stream,
+            version=pending[0].version,
+            events=tuple(event for each in pending for event in each.events),
+        )
+
+    def _write(self, pending: _Pending, metadata: Metadata) -> Write:
+        occurred_at = self._clock()
+        return Write(
+            stream=pending.stream,
+            expected_version=pending.expected_version,
+            events=tuple(
+                NewEvent(
+                    event_id=self._new_event_id(), event=event, occurred_at=occurred_at, metadata=metadata
+                )
+                for event in pending.events
+            ),
+        )
+
+
+def _check_version(pending: _Pending, expected_version: int | None) -> None:
+    if expected_version is not None and pending.expected_version != expected_version:
+        raise WrongExpectedVersion(pending.stream, expected_version, pending.expected_version)
+
+
+def _fold(aggregate: Aggregate[State], recorded: Sequence[Recorded]) -> State | None:
+    state: State | None = None
+    for each in recorded:
+        state = aggregate.evolve(state, each.event)
+    return state
