@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx
 
 from api.cli.exits import SetupProblem
-from tracker.errors import StoreUnavailable
 
 LEAST_FREE_BYTES = 256 * 1024 * 1024
 PROBE_BYTES = 64 * 1024
@@ -46,6 +45,10 @@ def check_port_is_free(host: str, port: int, variable: str) -> None:
         taken = problem.errno == errno.EADDRINUSE
         reason = f"is taken by another process; set {variable}" if taken else f"{_in_words(problem)}"
         raise SetupProblem(f"port {port} on {host} {reason}") from problem
+
+
+def is_file(path: str | None) -> bool:
+    return path is not None and Path(path).is_file()
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -80,16 +83,11 @@ def sole_use(data: Path) -> Iterator[None]:
         yield
 
 
-def in_words(problem: StoreUnavailable) -> SetupProblem:
-    return SetupProblem(f"database {problem.target}: {problem.problem}")
-
-
 def _check_room(data: Path) -> None:
     free = shutil.disk_usage(data).free
     if free < LEAST_FREE_BYTES:
-        raise SetupProblem(
-            f"data folder {data}: {free / 2**20:.1f} MiB free, at least {LEAST_FREE_BYTES >> 20} MiB are needed"
-        )
+        least = f"at least {LEAST_FREE_BYTES >> 20} MiB are needed"
+        raise SetupProblem(f"data folder {data}: its disk is full: {free / 2**20:.1f} MiB free, {least}")
 
 
 def _write_probe(data: Path) -> None:

@@ -1,0 +1,25 @@
+# One image for every process of Runledger; compose.yaml says which one a container runs.
+FROM python:3.12-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 PYTHONSAFEPATH=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+WORKDIR /opt/runledger
+COPY requirements.txt .
+RUN pip install --require-hashes -r requirements.txt
+
+COPY pyproject.toml README.md LICENSE runledger.py ./
+COPY tracker tracker
+COPY trainer trainer
+COPY projections projections
+COPY migrations migrations
+COPY api api
+RUN pip install --no-deps --no-build-isolation . \
+    && useradd --create-home --uid 10001 runledger \
+    && install -d -o runledger -g runledger /data
+
+USER runledger
+ENV RUNLEDGER_DATA=/data
+VOLUME /data
+WORKDIR /data
+ENTRYPOINT ["runledger"]
+CMD ["--help"]

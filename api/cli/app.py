@@ -1,0 +1,77 @@
+"""The group of all commands, and the one place where errors become exit statuses."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import click
+
+from api import client
+from api.cli import exits
+from api.cli.databases import migrate
+from api.cli.demo import demo
+from api.cli.doctor import doctor
+from api.cli.exits import EXIT_STATUSES
+from api.cli.launch import launch
+from api.cli.runs import cancel, show
+from api.cli.tokens import token
+from api.cli.up import up
+from api.cli.watch import watch
+from tracker.errors import BadInput, BadSetting, NotFound, Refused, StoreUnavailable, TrackerError
+
+_EXITS: tuple[tuple[type[Exception], type[exits.Exit]], ...] = (
+    (client.NotReachable, exits.NotReachable),
+    (client.Unavailable, exits.NotReachable),
+    (client.TimedOut, exits.NotReachable),
+    (client.Invalid, exits.BadUsage),
+    (client.NotFound, exits.BadUsage),
+    (client.Refused, exits.Refused),
+    (client.ClientError, exits.ServerFault),
+    (BadSetting, exits.SetupProblem),
+    (StoreUnavailable, exits.SetupProblem),
+    (BadInput, exits.BadUsage),
+    (NotFound, exits.BadUsage),
+    (Refused, exits.Refused),
+    (TrackerError, exits.ServerFault),
+)
+
+
+class Commands(click.Group):
+    """A group whose commands may raise any error of ours."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (client.ClientError, TrackerError) as error:
+            raise exit_of(error) from error
+
+
+def exit_of(error: Exception) -> exits.Exit:
+    """The exit that stands for an error: that of the first line of the table that fits."""
+    kind = next((kind for cause, kind in _EXITS if isinstance(error, cause)), exits.ServerFault)
+    return kind(str(error))
+
+
+def _epilog() -> str:
+    lines = (f"{status:>4}  {meaning}" for status, meaning in EXIT_STATUSES.items())
+    return "\b\nExit status:\n" + "\n".join(lines)
+
+
+@click.group(cls=Commands, epilog=_epilog(), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="runledger")
+@click.option("-v", "--verbose", is_flag=True, help="Say more of what happens, on stderr.")
+def runledger(verbose: bool) -> None:
+    """The ledger of record for model training."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+
+
+for command in (up, demo, launch, watch, show, cancel, migrate, token, doctor):
+    runledger.add_command(command)
+
+
+def main() -> None:
+    """The entry point of the command `runledger`."""
+    runledger(prog_name="runledger")

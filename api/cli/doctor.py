@@ -1,0 +1,115 @@
+"""`runledger doctor`: is this machine fit, and does what should run, run?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable
+from typing import Literal
+
+import click
+import msgspec
+
+from api.cli import preflight
+from api.cli.connection import connect
+from api.cli.exits import SetupProblem
+from api.cli.output import Output, with_output
+from api.cli.settings import UpSettings
+from api.client import ClientError
+from migrations import current, newest
+from tracker.errors import TrackerError
+from tracker.settings import StorageSettings, load
+from tracker.store.engine import open_ledger, open_views, target_of
+
+RECIPES = "runledger.recipes"
+MARKS = {"ok": "✓", "note": "·", "bad": "✗"}
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at; only what is `bad` makes the command fail."""
+
+    subject: str
+    verdict: Literal["ok", "note", "bad"]
+    words: str
+
+
+@click.command()
+@with_output
+def doctor(output: Output) -> None:
+    """Check Python, data folder, databases, recipes, the API and MLflow. Exit status 5 if one is bad."""
+    storage, settings = load(StorageSettings, os.environ), load(UpSettings, os.environ)
+    findings = [
+        Finding(
+            subject="python", verdict="ok", words=f"{platform.python_version()} on {platform.platform()}"
+        ),
+        _examine("data folder", lambda: _look_at_data(storage)),
+        _examine("ledger", lambda: _look_at_database(storage, "ledger")),
+        _examine("views", lambda: _look_at_database(storage, "views")),
+        _look_at_recipes(),
+        _look_at_api(),
+        _look_at_mlflow(settings),
+    ]
+    width = max(len(finding.subject) for finding in findings)
+    lines = [f"{MARKS[one.verdict]} {one.subject:<{width}}  {one.words}" for one in findings]
+    output.result(findings, lines)
+    if bad := [finding.subject for finding in findings if finding.verdict == "bad"]:
+        raise SetupProblem(f"not in order: {', '.join(bad)}")
+
+
+def _examine(subject: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject=subject, verdict="ok", words=look())
+    except (SetupProblem, TrackerError) as problem:
+        return Finding(subject=subject, verdict="bad", words=str(problem))
+
+
+def _look_at_data(storage: StorageSettings) -> str:
+    if not storage.data.exists():
+        return f"{storage.data.absolute()} does not exist yet; `runledger up` makes it"
+    preflight.check_data_folder(storage.data)
+    return str(storage.data.absolute())
+
+
+def _look_at_database(storage: StorageSettings, side: str) -> str:
+    """A SQLite file that is not there yet is fine: asking must not make one."""
+    engine = open_ledger(storage.ledger) if side == "ledger" else open_views(storage.views)
+    try:
+        if engine.url.get_backend_name() == "sqlite" and not preflight.is_file(engine.url.database):
+            return f"{target_of(engine)} does not exist yet"
+        revision, wanted = current(engine), newest(engine)
+        if revision != wanted:
+            raise SetupProblem(f"{target_of(engine)} is at {revision}, not at {wanted}: runledger migrate")
+        return f"{target_of(engine)} at revision {revision}"
+    finally:
+        engine.dispose()
+
+
+def _look_at_recipes() -> Finding:
+    names = sorted(point.name for point in importlib.metadata.entry_points(group=RECIPES))
+    found = ", ".join(names) or f"none is installed (entry point group {RECIPES})"
+    return Finding(subject="recipes", verdict="ok" if names else "bad", words=found)
+
+
+def _look_at_api() -> Finding:
+    with connect(retry_seconds=0) as client:
+        try:
+            health = client.health()
+        except ClientError as problem:
+            return Finding(subject="api", verdict="note", words=str(problem))
+    words = f"{client.url}: {health.status}, {len(health.workers)} workers, position {health.position}"
+    if health.problems:
+        return Finding(subject="api", verdict="bad", words=f"{words}: {'; '.join(health.problems)}")
+    return Finding(subject="api", verdict="ok", words=words)
+
+
+def _look_at_mlflow(settings: UpSettings) -> Finding:
+    if settings.mlflow_url is None:
+        return Finding(subject="mlflow", verdict="note", words="`runledger up` starts one")
+    url = settings.mlflow_url
+
+    def look() -> str:
+        preflight.check_mlflow_answers(url)
+        return f"{url} answers"
+
+    return _examine("mlflow", look)
