@@ -71,7 +71,9 @@ def renew(
     has merely expired can still be renewed.
     """
     now = now_micros()
-    same = and_(*(leases.c[name].is_not_distinct_from(value) for name, value in _progress(phase, done, total)))
+    same = and_(
+        *(leases.c[name].is_not_distinct_from(value) for name, value in _progress(phase, done, total))
+    )
     statement = (
         update(leases)
         .where(leases.c.stream == stream, leases.c.epoch == epoch, leases.c.holder.is_not(None))
@@ -117,7 +119,9 @@ def _held() -> ColumnElement[bool]:
     return and_(leases.c.holder.is_not(None), leases.c.expires_at > now_micros())
 
 
-def _progress(phase: str | None, done: int | None, total: int | None) -> tuple[tuple[str, str | int | None], ...]:
+def _progress(
+    phase: str | None, done: int | None, total: int | None
+) -> tuple[tuple[str, str | int | None], ...]:
     return (("phase", phase), ("done", done), ("total", total))
 
 

@@ -31,7 +31,9 @@ Micros = BigInteger
 # A 64-bit integer that SQLite may take for its rowid.
 Position = BigInteger().with_variant(Integer, "sqlite")
 
-log_info = Table("log_info", ledger, Column("log_id", Text, primary_key=True), Column("created_at", Micros, nullable=False))
+log_info = Table(
+    "log_info", ledger, Column("log_id", Text, primary_key=True), Column("created_at", Micros, nullable=False)
+)
 """One row: which log this is. Every hash covers the id."""
 
 head = Table(
