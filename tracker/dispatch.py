@@ -110,11 +110,16 @@ class Dispatcher:
         metadata: Metadata,
         fence: Fence | None = None,
         within: Callable[[Any], None] | None = None,
+        expected_version: int | None = None,
     ) -> Dispatched:
-        """Decide on each command in the state that those before it leave; append all of it at once."""
+        """Decide on each command in the state that those before it leave; append all of it at once.
+
+        With `expected_version` every stream that is named must be at that very version: for several commands
+        to one aggregate.
+        """
         if not commands:
             raise ValueError("nothing to dispatch")
-        return self._dispatch(commands, metadata, fence, within, None)
+        return self._dispatch(commands, metadata, fence, within, expected_version)
 
     def record(
         self,
