@@ -74,6 +74,7 @@ class Mirror(msgspec.Struct, frozen=True, kw_only=True):
     """An active run of MLflow's that bears our tag."""
 
     id: str
+    experiment: str
     run_id: str
     log_id: str
 

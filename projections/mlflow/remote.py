@@ -155,8 +155,7 @@ class RemoteMlflow:
         experiments = [experiment.experiment_id for experiment in self._all_experiments()]
         for start in range(0, len(experiments), 100):
             for run in self._all_runs(experiments[start : start + 100], f"tags.`{RUN_TAG}` LIKE '%'"):
-                tags = run.data.tags
-                yield Mirror(id=run.info.run_id, run_id=tags[RUN_TAG], log_id=tags.get(LOG_TAG, ""))
+                yield _mirror(run)
 
     @_translated
     def find_runs(self, experiment: str, run_id: str) -> list[str]:
@@ -330,6 +329,16 @@ def _experiment(found: Any) -> Experiment:
         name=found.name,
         tags=dict(found.tags),
         is_active=found.lifecycle_stage == "active",
+    )
+
+
+def _mirror(run: Any) -> Mirror:
+    tags = run.data.tags
+    return Mirror(
+        id=run.info.run_id,
+        experiment=run.info.experiment_id,
+        run_id=tags[RUN_TAG],
+        log_id=tags.get(LOG_TAG, ""),
     )
 
 
