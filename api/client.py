@@ -47,6 +47,7 @@ from api.answers import (
 )
 
 DEFAULT_URL = "http://127.0.0.1:8600"
+CONNECT_SECONDS = 10.0
 STREAM_SILENCE_SECONDS = 60.0
 """The API says that it is alive more often than this."""
 JsonObject = dict[str, Any]
@@ -130,7 +131,7 @@ class Client:
         self._again = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(NotReachable),
             stop=tenacity.stop_after_delay(retry_seconds),
-            wait=tenacity.wait_exponential_jitter(initial=0.1, max=1.0),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1),
             reraise=True,
         )
 
@@ -271,7 +272,7 @@ class Client:
                         yield self._decode(Fact, event.data.encode())
 
     def _open_stream(self, stack: contextlib.ExitStack, params: Mapping[str, Any]) -> EventSource:
-        timeout = httpx.Timeout(self._http.timeout, read=STREAM_SILENCE_SECONDS)
+        timeout = httpx.Timeout(CONNECT_SECONDS, read=STREAM_SILENCE_SECONDS)
         with self._reaching():
             source = stack.enter_context(
                 connect_sse(self._http, "GET", "/events/stream", params=params, timeout=timeout)

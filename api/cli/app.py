@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from api import client
 from api.cli import exits
-from api.cli.databases import migrate
-from api.cli.demo import demo
-from api.cli.doctor import doctor
 from api.cli.exits import EXIT_STATUSES
-from api.cli.launch import launch
-from api.cli.runs import cancel, show
-from api.cli.tokens import token
-from api.cli.up import up
-from api.cli.watch import watch
 from tracker.errors import BadInput, BadSetting, NotFound, Refused, StoreUnavailable, TrackerError
+
+COMMANDS: Mapping[str, str] = {
+    "up": "api.cli.up",
+    "demo": "api.cli.demo",
+    "launch": "api.cli.launch",
+    "watch": "api.cli.watch",
+    "show": "api.cli.runs",
+    "cancel": "api.cli.runs",
+    "migrate": "api.cli.databases",
+    "token": "api.cli.tokens",
+    "doctor": "api.cli.doctor",
+}
+"""Each command and the module that holds it; only the one that is asked for is imported."""
 
 _EXITS: tuple[tuple[type[Exception], type[exits.Exit]], ...] = (
     (client.NotReachable, exits.NotReachable),
@@ -38,7 +45,16 @@ _EXITS: tuple[tuple[type[Exception], type[exits.Exit]], ...] = (
 
 
 class Commands(click.Group):
-    """A group whose commands may raise any error of ours."""
+    """A group whose commands are imported when they are used, and may raise any error of ours."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return [*COMMANDS, *super().list_commands(context)]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return super().get_command(context, name)
+        command: click.Command = getattr(importlib.import_module(COMMANDS[name]), name)
+        return command
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -66,10 +82,6 @@ def runledger(verbose: bool) -> None:
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
-
-
-for command in (up, demo, launch, watch, show, cancel, migrate, token, doctor):
-    runledger.add_command(command)
 
 
 def main() -> None:
