@@ -22,7 +22,6 @@ class Tip(NamedTuple):
     hash: bytes
 
 
-EMPTY = Tip(0, GENESIS)
 Tips = MutableMapping[str, Tip]
 
 
@@ -49,6 +48,8 @@ class Append(NamedTuple):
     fence: Fence | None
     size_bytes: int
     event_count: int
+    first_version: int = 1
+    """Of a stream that begins with this append."""
 
     @property
     def event_ids(self) -> list[UUID]:
@@ -60,7 +61,7 @@ class Append(NamedTuple):
 
 
 def prepare(writes: Sequence[Write], fence: Fence | None) -> Append:
-    """Raises `BadInput` for a text that no database could keep, ValueError where there is nothing to append."""
+    """Raises `BadInput` for a text that no database could keep, ValueError where there is no event."""
     if not writes or not all(write.events for write in writes):
         raise ValueError("an append holds at least one event in each of its writes")
     for write in writes:
@@ -78,8 +79,9 @@ def chain(log_id: str, append: Append, tips: Tips) -> list[Row]:
     """
     moved: dict[str, Tip] = {}
     rows: list[Row] = []
+    empty = Tip(append.first_version - 1, GENESIS)
     for write, payloads in zip(append.writes, append.payloads, strict=True):
-        tip = moved.get(write.stream) or tips.get(write.stream, EMPTY)
+        tip = moved.get(write.stream) or tips.get(write.stream, empty)
         if tip.version != write.expected_version:
             raise WrongExpectedVersion(write.stream, write.expected_version, tip.version)
         rows += _chain_write(log_id, write, payloads, tip.hash)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select, tuple_, update
 from sqlalchemy import func as sql
 from sqlalchemy.sql import Select
 
+from tracker.envelope import GENESIS
 from tracker.errors import EventIdTaken, Fenced, TrackerError
 from tracker.store.appends import Append, Row, Tip, Tips, chain
 from tracker.store.engine import is_postgresql
@@ -152,7 +153,7 @@ def insert_at_once(conn: Connection, appends: Sequence[Append], rows: Sequence[R
     """
     fences = sorted({(append.fence.stream, append.fence.epoch) for append in appends if append.fence})
     made = {row.hash for row in rows}
-    before = [row for row in rows if row.version > 1 and row.prev_hash not in made]
+    before = [row for row in rows if row.prev_hash != GENESIS and row.prev_hash not in made]
     parameters = (
         [stream for stream, _ in fences],
         [epoch for _, epoch in fences],
@@ -178,6 +179,8 @@ CROSS JOIN LATERAL (
 """
 
 # The checks are evaluated before the head row is locked; only the INSERT and the COMMIT come after it.
+_COLUMNS = ", ".join(Row._fields)
+_COLUMNS_OF_FRESH = ", ".join(f"fresh.{name}" for name in Row._fields)
 INSERT_AT_ONCE = f"""
 WITH held AS MATERIALIZED (
     SELECT leases.stream
@@ -196,12 +199,12 @@ WITH held AS MATERIALIZED (
     WHERE (SELECT count(*) FROM held) = %b AND (SELECT found FROM follows) = %b
     RETURNING position - %b AS base, recorded_at
 ), written AS (
-    INSERT INTO events (position, recorded_at, {", ".join(Row._fields)})
-    SELECT placed.base + fresh.place, placed.recorded_at, {", ".join(f"fresh.{name}" for name in Row._fields)}
+    INSERT INTO events (position, recorded_at, {_COLUMNS})
+    SELECT placed.base + fresh.place, placed.recorded_at, {_COLUMNS_OF_FRESH}
     FROM placed, unnest(
         %b::text[], %b::bigint[], %b::uuid[], %b::text[], %b::int[], %b::bigint[],
         %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::bytea[]
-    ) WITH ORDINALITY AS fresh({", ".join(Row._fields)}, place)
+    ) WITH ORDINALITY AS fresh({_COLUMNS}, place)
 )
 SELECT base FROM placed
-"""
+"""  # noqa: S608 - the names are ours

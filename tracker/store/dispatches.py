@@ -6,7 +6,7 @@ serves, locked until its transaction ends, so concurrent claimers get different 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -45,7 +45,7 @@ def add(conn: Connection, dispatch: Dispatch) -> bool:
     """Queue an attempt. False where it had been queued already."""
     dialect = postgresql if is_postgresql(conn.engine) else sqlite
     statement = dialect.insert(dispatches).values(_columns(dispatch)).on_conflict_do_nothing()
-    return conn.execute(statement).rowcount == 1
+    return conn.execute(statement.returning(dispatches.c.attempt)).first() is not None
 
 
 def get(conn: Connection, stream: str, attempt: int) -> Dispatch | None:
@@ -132,7 +132,7 @@ def _lock(conn: Connection, dispatch: Dispatch) -> bool:
 
 
 def _change(
-    conn: Connection, stream: str, attempt: int, states: tuple[State, ...], values: dict[str, object]
+    conn: Connection, stream: str, attempt: int, states: tuple[State, ...], values: Mapping[str, object]
 ) -> bool:
     where = and_(_is(stream, attempt), dispatches.c.state.in_(states))
     return conn.execute(update(dispatches).where(where).values(values)).rowcount == 1

@@ -52,7 +52,7 @@ def open_ledger(url: str) -> Engine:
 
 
 def open_views(url: str) -> Engine:
-    """The read models. Statements are not prepared there: generic plans made small upserts five times slower."""
+    """The read models. Nothing is prepared there: generic plans made small upserts five times slower."""
     return _open(url, VIEWS, prepare_threshold=None)
 
 

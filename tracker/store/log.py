@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from tracker.envelope import Fence, Recorded, Write, from_micros
 from tracker.errors import StoreUnavailable
-from tracker.store.appends import prepare
+from tracker.store.appends import Append, prepare
 from tracker.store.commit import read_tips
 from tracker.store.committer import Committer
 from tracker.store.engine import read, target_of
@@ -59,13 +59,17 @@ class Log:
         are in the log already, by their ids, are success. Raises `WrongExpectedVersion`, `Fenced`,
         `EventIdTaken`, `StoreUnavailable`.
         """
-        if within is None:
-            return self.append_soon(*writes, fence=fence).result()
-        return self._committer.commit_within(prepare(writes, fence), within)
+        return self.put(prepare(writes, fence), within)
 
     def append_soon(self, *writes: Write, fence: Fence | None = None) -> Future[int]:
         """The same, answered later; sent off in the order of the calls."""
         return self._writer.submit(prepare(writes, fence))
+
+    def put(self, append: Append, within: Callable[[Connection], None] | None = None) -> int:
+        """`append` for what is prepared already."""
+        if within is None:
+            return self._writer.submit(append).result()
+        return self._committer.commit_within(append, within)
 
     def read(self, stream: str, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
         """The stream's events behind the version `after`."""
@@ -93,7 +97,7 @@ class Log:
         return tip.version if tip else 0
 
     def tail(self, after: int, *, limit: int = PAGE_EVENTS, kinds: Collection[str] | None = None) -> Page:
-        """What follows the position `after`, of all streams or of those of some kinds (`run`, `telemetry`)."""
+        """What follows the position `after`, of all streams or of some kinds (`run`, `telemetry`)."""
         with read(self.engine) as conn:
             # The head first: what is below it is committed, so the second statement sees all of it.
             until = conn.execute(select(head.c.position)).scalar_one()
@@ -104,7 +108,8 @@ class Log:
     def head(self) -> int:
         """The last position; 0 for an empty log."""
         with read(self.engine) as conn:
-            return conn.execute(select(head.c.position)).scalar_one()
+            position: int = conn.execute(select(head.c.position)).scalar_one()
+        return position
 
     def event(self, event_id: UUID) -> Recorded | None:
         with read(self.engine) as conn:
@@ -119,9 +124,10 @@ class Log:
 def _read_log_id(engine: Engine) -> str:
     try:
         with read(engine) as conn:
-            return conn.execute(select(log_info.c.log_id)).scalar_one()
+            log_id: str = conn.execute(select(log_info.c.log_id)).scalar_one()
     except (ProgrammingError, OperationalError) as problem:
         raise StoreUnavailable(target_of(engine), "holds no ledger yet: run `runledger migrate`") from problem
+    return log_id
 
 
 def _of_kinds(kinds: Collection[str] | None) -> ColumnElement[bool]:
