@@ -1,0 +1,14 @@
+"""Curves: which points are effective, their summaries, and series thinned out for drawing."""
+
+from __future__ import annotations
+
+from projections.metrics.fold import fold
+from projections.metrics.queries import MetricSummary, Series, keys, series, summaries, summaries_of
+from projections.metrics.tables import TABLES
+from projections.projection import Projection
+
+PROJECTION = Projection(
+    name="metrics", version=1, kinds=frozenset({"run", "telemetry"}), tables=TABLES, fold=fold
+)
+
+__all__ = ["PROJECTION", "MetricSummary", "Series", "keys", "series", "summaries", "summaries_of"]

@@ -1,0 +1,75 @@
+"""The metadata of the `views` database and the columns that its tables share.
+
+Every table of a projection bears the version of its schema in its name (`run_states_v1`), so that a
+new version grows beside the old one. Times are µs since 1970 UTC; structured values are MessagePack,
+which keeps what JSON would lose. A row of history is valid from a position up to, not including,
+another; `FOREVER` marks the one that holds now. Tables are made by `migrations.views` only.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, Table, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+views = MetaData()
+
+FOREVER = 2**63 - 1
+"""`valid_to` of the row that holds now."""
+
+
+class Real(TypeDecorator[float]):
+    """A float64 that keeps NaN on SQLite too, where a bound NaN would become NULL.
+
+    There it is the text `nan`, which sorts after every number: PostgreSQL sorts NaN likewise.
+    """
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> Any:
+        if value is not None and dialect.name == "sqlite" and math.isnan(value):
+            return "nan"
+        return value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> float | None:
+        return math.nan if value == "nan" else value
+
+
+def valid_from() -> Column[int]:
+    return Column("valid_from", BigInteger, primary_key=True, autoincrement=False)
+
+
+def valid_to() -> Column[int]:
+    return Column("valid_to", BigInteger, nullable=False)
+
+
+cursors = Table(
+    "cursors",
+    views,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+activations = Table(
+    "activations",
+    views,
+    Column("projection", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+"""Which version of a projection answers questions."""
+
+stoppages = Table(
+    "stoppages",
+    views,
+    Column("cursor", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+)
+"""Which projection stopped before which event, and why. The row goes when the event has been applied."""
