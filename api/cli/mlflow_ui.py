@@ -9,9 +9,8 @@ import httpx
 import msgspec
 
 from api.cli.exits import NotReachable
+from projections.mlflow.driver import RUN_TAG
 
-RUN_TAG = "runledger.run"
-"""The tag by which a run of ours is found in MLflow."""
 POLL_SECONDS = 0.5
 
 

@@ -19,7 +19,7 @@ def programs(settings: UpSettings, environ: Mapping[str, str], *, with_mlflow: b
     env = child_environment(settings, environ, with_mlflow=with_mlflow)
     answers = settings.address + "/api/v1/health/live"
     found = [
-        _mlflow_server(settings, env) if with_mlflow and settings.mlflow_url is None else None,
+        mlflow_server(settings, env) if with_mlflow and settings.mlflow_url is None else None,
         _ours("projections", env, settings),
         _ours("projections.mlflow", env, settings) if with_mlflow else None,
         _ours("api", env, settings, is_ready=lambda: _is_answering(answers)),
@@ -65,7 +65,7 @@ def _ours(
     )
 
 
-def _mlflow_server(settings: UpSettings, env: Mapping[str, str]) -> Program:
+def mlflow_server(settings: UpSettings, env: Mapping[str, str]) -> Program:
     """A stock server on loopback, with nothing that calls out and no jobs (they take two gigabytes)."""
     folder = settings.data.absolute() / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
