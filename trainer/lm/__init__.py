@@ -1,0 +1,28 @@
+"""The `lm` recipe: causal language models in Flax, trained and evaluated on traces or text.
+
+Importing this package loads no jax: the loop is imported when a training begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trainer.lm.presets import PRESETS
+from trainer.lm.spec import LmSpec
+from trainer.recipe import Context, Recipe
+
+
+def _train(spec: LmSpec, context: Context) -> Mapping[str, float]:
+    from trainer.lm.loop import train
+
+    return train(spec, context)
+
+
+lm: Recipe[LmSpec] = Recipe(
+    name="lm",
+    version=1,
+    spec=LmSpec,
+    train=_train,
+    presets=PRESETS,
+    description="A causal language model trained from scratch on reasoning traces or text.",
+)

@@ -1,0 +1,240 @@
+"""Held-out evaluation of a state: every item once, deterministically, one prediction row an item.
+
+Scorers that read answers generate greedily and compare what stands behind the answer mark; `loss` is
+the negative log-likelihood. A scorer is known by name and version; each score has a 95 % interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import jax
+import msgspec
+import numpy as np
+from scipy import stats
+
+from tracker.datasets import Item, Text, Trace
+from tracker.events.base import Score
+from trainer.lm import spec
+from trainer.lm.data import ANSWER_MARK, Encoded, Rows, encode_items, prompt_of
+from trainer.lm.errors import BadData, UnknownScorer
+from trainer.lm.generate import Generated, Generator
+from trainer.lm.step import Network, Params, target_losses
+from trainer.lm.tokenizer import Tokenizer
+from trainer.recipe import Benchmark
+
+CONFIDENCE = 0.95
+
+Verdict: TypeAlias = Callable[[str, str], bool]
+"""(expected, extracted) to whether that is right."""
+OnDone: TypeAlias = Callable[[int, int], None]
+"""Told after each batch how many items of how many are done."""
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """One item's row of a scorer that reads answers; `extracted` is None where there was no mark."""
+
+    item_id: str
+    prompt: str
+    expected: str
+    prediction: str
+    extracted: str | None
+    score: float
+    tokens: int
+    finish: str
+    """`end`, or `length` where generation was cut off."""
+
+
+class ItemLoss(msgspec.Struct, frozen=True, kw_only=True):
+    """One item's row of `loss`: `score` is nats per token."""
+
+    item_id: str
+    score: float
+    tokens: int
+    bytes: int
+
+
+class Examiner(Protocol):
+    def __call__(self, params: Params, predictions: Path, on_done: OnDone) -> list[Score]:
+        """Scores, the scorer's own first; writes the prediction rows in the order of the items."""
+
+
+def make_examiner(
+    benchmark: Benchmark, items: Sequence[Item], lm: spec.LmSpec, network: Network, tokenizer: Tokenizer
+) -> Examiner:
+    """Raises `UnknownScorer`, and `BadData` for items that the scorer cannot score."""
+    if benchmark.scorer_version != 1:
+        raise UnknownScorer(benchmark.scorer, benchmark.scorer_version)
+    if benchmark.scorer == "loss":
+        return LossExaminer(items, lm, network, tokenizer)
+    if benchmark.scorer not in VERDICTS:
+        raise UnknownScorer(benchmark.scorer, benchmark.scorer_version)
+    return AnswerExaminer(benchmark.scorer, items, lm, network, tokenizer)
+
+
+class AnswerExaminer:
+    """Greedy generation; the score is the share of right answers with Wilson's interval."""
+
+    def __init__(
+        self, scorer: str, items: Sequence[Item], lm: spec.LmSpec, network: Network, tokenizer: Tokenizer
+    ) -> None:
+        self._scorer = scorer
+        self._items = [_as_trace(item, scorer) for item in items]
+        self._tokenizer = tokenizer
+        self._prompts = tokenizer.encode([prompt_of(item) for item in self._items])
+        evaluation = lm.evaluation
+        self._generate = Generator(
+            network,
+            lm.model,
+            tokenizer,
+            rows=min(evaluation.batch_size, len(items)),
+            max_new_tokens=evaluation.max_new_tokens,
+        )
+
+    def __call__(self, params: Params, predictions: Path, on_done: OnDone) -> list[Score]:
+        total = len(self._items)
+        generated = self._generate(params, self._prompts, lambda done: on_done(done, total))
+        texts = self._tokenizer.decode([one.tokens for one in generated])
+        rows = [self._row(*found) for found in zip(self._items, generated, texts, strict=True)]
+        _write(rows, predictions)
+        return [share(self._scorer, sum(row.score == 1.0 for row in rows), total)]
+
+    def _row(self, item: Trace, generated: Generated, text: str) -> Prediction:
+        extracted = extract_answer(text)
+        is_right = extracted is not None and VERDICTS[self._scorer](item.answer, extracted)
+        return Prediction(
+            item_id=item.id,
+            prompt=item.prompt,
+            expected=item.answer,
+            prediction=text,
+            extracted=extracted,
+            score=float(is_right),
+            tokens=len(generated.tokens),
+            finish="end" if generated.ended else "length",
+        )
+
+
+class LossExaminer:
+    """Negative log-likelihood of each item by itself, in windows of `data.sequence_length` targets."""
+
+    def __init__(
+        self, items: Sequence[Item], lm: spec.LmSpec, network: Network, tokenizer: Tokenizer
+    ) -> None:
+        self._sizes = [(item.id, _learned_bytes(item)) for item in items]
+        encoded = encode_items(items, tokenizer)
+        self._owners, self._rows = _windows(encoded, lm.data, tokenizer.padding)
+        self._batch = lm.evaluation.batch_size
+        self._sums = jax.jit(lambda params, rows: target_losses(network(params), rows).sum(axis=-1))
+
+    def __call__(self, params: Params, predictions: Path, on_done: OnDone) -> list[Score]:
+        nats = np.zeros(len(self._sizes))
+        np.add.at(nats, self._owners, self._row_sums(params, on_done))
+        tokens = np.zeros(len(self._sizes), np.int64)
+        np.add.at(tokens, self._owners, self._rows.learned.sum(axis=-1))
+        sizes = np.array([size for _, size in self._sizes])
+        _write(self._item_losses(nats, tokens), predictions)
+        loss = ratio("loss", nats, tokens)
+        return [
+            loss,
+            transformed("perplexity", loss, math.exp),
+            ratio("bits_per_byte", nats / math.log(2), sizes),
+        ]
+
+    def _row_sums(self, params: Params, on_done: OnDone) -> np.ndarray:
+        sums = []
+        total = len(self._owners)
+        for start in range(0, total, self._batch):
+            chosen = np.arange(start, start + self._batch)
+            rows = Rows(
+                self._rows.tokens.take(chosen, axis=0, mode="clip"),
+                self._rows.learned.take(chosen, axis=0, mode="clip"),
+            )
+            sums.append(np.asarray(self._sums(params, rows), np.float64))
+            on_done(min(start + self._batch, total), total)
+        return np.concatenate(sums)[:total]
+
+    def _item_losses(self, nats: np.ndarray, tokens: np.ndarray) -> list[ItemLoss]:
+        return [
+            ItemLoss(item_id=item_id, score=float(total / count), tokens=int(count), bytes=size)
+            for (item_id, size), total, count in zip(self._sizes, nats, tokens, strict=True)
+        ]
+
+
+def extract_answer(text: str) -> str | None:
+    """What stands behind the last answer mark, up to the end of its line."""
+    _, mark, rest = text.rpartition(ANSWER_MARK)
+    return rest.partition("\n")[0].strip() if mark else None
+
+
+def is_exact(expected: str, extracted: str) -> bool:
+    return extracted == expected.strip()
+
+
+def is_same_number(expected: str, extracted: str) -> bool:
+    try:
+        return Decimal(extracted.replace(",", "")) == Decimal(expected.replace(",", ""))
+    except InvalidOperation:
+        return False
+
+
+VERDICTS: Mapping[str, Verdict] = {"exact_match": is_exact, "numeric": is_same_number}
+
+
+def share(name: str, right: int, total: int) -> Score:
+    """A share of items with Wilson's interval."""
+    interval = stats.binomtest(right, total).proportion_ci(CONFIDENCE, method="wilson")
+    return Score(
+        name=name, value=right / total, low=float(interval.low), high=float(interval.high), count=total
+    )
+
+
+def ratio(name: str, amounts: np.ndarray, sizes: np.ndarray) -> Score:
+    """Sum over sum, items drawn whole: the linearised interval of a ratio (Cochran 1977, section 6.4)."""
+    count, value = len(amounts), float(amounts.sum() / sizes.sum())
+    if count < 2:
+        return Score(name=name, value=value, count=count)
+    spread = math.sqrt(float(np.sum((amounts - value * sizes) ** 2)) * count / (count - 1))
+    reach = float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * spread / float(sizes.sum())
+    return Score(name=name, value=value, low=value - reach, high=value + reach, count=count)
+
+
+def transformed(name: str, score: Score, grow: Callable[[float], float]) -> Score:
+    """The score and its interval through a growing function."""
+    low, high = (None if end is None else grow(end) for end in (score.low, score.high))
+    return Score(name=name, value=grow(score.value), low=low, high=high, count=score.count)
+
+
+def _as_trace(item: Item, scorer: str) -> Trace:
+    if isinstance(item, Text):
+        raise BadData(f"item {item.id!r} is text and has no answer: {scorer!r} cannot score it")
+    return item
+
+
+def _learned_bytes(item: Item) -> int:
+    texts = (item.text,) if isinstance(item, Text) else (*item.steps, item.answer)
+    return sum(len(text.encode()) for text in texts)
+
+
+def _windows(items: Sequence[Encoded], data: spec.Data, padding: int) -> tuple[np.ndarray, Rows]:
+    """Each item cut into rows, and the item of each row; targets count once, those of prompts never."""
+    length = data.sequence_length
+    pieces = [
+        (index, start, item.tokens[start : start + length + 1], item.given)
+        for index, item in enumerate(items)
+        for start in range(0, max(len(item.tokens) - 1, 1), length)
+    ]
+    tokens = np.full((len(pieces), length + 1), padding, np.int32)
+    learned = np.zeros((len(pieces), length), np.bool_)
+    for row, (_, start, piece, given) in enumerate(pieces):
+        tokens[row, : len(piece)] = piece
+        learned[row, max(given - 1 - start, 0) : len(piece) - 1] = True
+    return np.array([index for index, *_ in pieces]), Rows(tokens, learned)
+
+
+def _write(rows: Iterable[msgspec.Struct], file: Path) -> None:
+    with file.open("wb") as lines:
+        lines.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
