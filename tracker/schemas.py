@@ -8,13 +8,12 @@ but for the annotation `x-runledger`, which marks a field that names a dataset o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 import jsonschema
 import msgspec
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from tracker.errors import BadInput
 from tracker.spec import JsonObject
@@ -66,29 +65,63 @@ def merge(under: JsonObject, over: JsonObject) -> JsonObject:
 
 def validate(schema: JsonObject, value: object) -> None:
     """Raises `BadInput` with the place and the problem that says most."""
-    error = best_match(Draft202012Validator(schema).iter_errors(value))
-    if error is not None:
+    errors = list(Draft202012Validator(schema).iter_errors(value))
+    if errors:
+        error = _meant(schema, max(errors, key=_weight))
         raise BadInput(_place(error), _problem(error))
 
 
 def references(schema: JsonObject, values: JsonObject) -> list[tuple[str, ReferenceKind, Any]]:
-    """Each (place, kind, value) of `values` that stands where the schema is annotated as a reference."""
-    return list(_references(schema, schema, values, "$"))
+    """Each (place, kind, value) of `values` that stands where the schema is annotated as a reference.
+
+    A value may be of any type yet: a launch may describe what is to be made and named in its place.
+    """
+    found: list[tuple[str, ReferenceKind, Any]] = []
+
+    def keep(place: str, kind: ReferenceKind, value: Any) -> Any:
+        found.append((place, kind, value))
+        return value
+
+    with_references(schema, values, keep)
+    return found
 
 
-def _references(
-    root: JsonObject, schema: JsonObject, value: object, place: str
-) -> Iterator[tuple[str, ReferenceKind, Any]]:
+def with_references(
+    schema: JsonObject, values: JsonObject, replace: Callable[[str, ReferenceKind, Any], Any]
+) -> JsonObject:
+    """`values` with what `replace(place, kind, value)` gives for each reference; None is none."""
+    replaced: JsonObject = _replaced(schema, schema, values, "$", replace)
+    return replaced
+
+
+def _replaced(
+    root: JsonObject,
+    schema: JsonObject,
+    value: Any,
+    place: str,
+    replace: Callable[[str, ReferenceKind, Any], Any],
+) -> Any:
     schema = _branch(root, schema, value)
-    kind = schema.get(ANNOTATION)
+    kind = _reference_kind(root, schema)
     if kind is not None and value is not None:
-        yield place, kind, value
-    elif isinstance(value, dict):
-        for key, below in value.items():
-            yield from _references(root, _property(schema, key), below, f"{place}.{key}")
-    elif isinstance(value, list):
-        for index, below in enumerate(value):
-            yield from _references(root, _items(schema, index), below, f"{place}[{index}]")
+        return replace(place, kind, value)
+    if isinstance(value, dict):
+        return {
+            key: _replaced(root, _property(schema, key), below, f"{place}.{key}", replace)
+            for key, below in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            _replaced(root, _items(schema, index), below, f"{place}[{index}]", replace)
+            for index, below in enumerate(value)
+        ]
+    return value
+
+
+def _reference_kind(root: JsonObject, schema: JsonObject) -> ReferenceKind | None:
+    """Of a union that has no branch for the value: what any of its branches is annotated with."""
+    candidates = (schema, *(_dereferenced(root, branch) for branch in schema.get("anyOf", ())))
+    return next((each[ANNOTATION] for each in candidates if ANNOTATION in each), None)
 
 
 def _filled(root: JsonObject, schema: JsonObject, value: object) -> object:
@@ -171,6 +204,23 @@ def _items(schema: JsonObject, index: int) -> JsonObject:
     return below if isinstance(below, dict) else {}
 
 
+def _weight(error: jsonschema.ValidationError) -> tuple[int, int]:
+    """The largest says most: what lies highest up, and there a key that should not be."""
+    return (-len(error.path), int(error.validator == "additionalProperties"))
+
+
+def _meant(root: JsonObject, error: jsonschema.ValidationError) -> jsonschema.ValidationError:
+    """Of a union that fits nowhere: the problem in the branch that the value is of, where there is one."""
+    while error.validator == "anyOf" and error.context:
+        branches: Any = error.validator_value
+        is_meant = [_is_of(_dereferenced(root, branch), error.instance) for branch in branches]
+        below = [each for each in error.context if is_meant[int(each.schema_path[0])]]
+        if not below:
+            return error
+        error = max(below, key=_weight)
+    return error
+
+
 def _place(error: jsonschema.ValidationError) -> str:
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
     extra = _unknown_keys(error)
@@ -181,6 +231,10 @@ def _problem(error: jsonschema.ValidationError) -> str:
     if _unknown_keys(error):
         known = ", ".join(sorted(_known_keys(error)))
         return f"unknown key; known here: {known}"
+    tag = error.schema.get("discriminator") if isinstance(error.schema, Mapping) else None
+    if error.validator == "anyOf" and tag and isinstance(error.instance, dict):
+        known = ", ".join(sorted(tag["mapping"]))
+        return f"{tag['propertyName']!r} must be one of: {known}"
     return str(error.message)
 
 
