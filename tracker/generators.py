@@ -171,17 +171,20 @@ def _check_room(options: ArithmeticOptions) -> None:
 
 
 def stdlib(options: StdlibOptions) -> Iterator[Item]:
-    """Whole lines of each file, in sorted order of the files, texts that repeat left out."""
+    """Whole lines of each file, in sorted order of the files; a text belongs to its first file alone."""
     seen: set[str] = set()
+    made = 0
     for file in _library_files():
-        if _split_of(file.as_posix()) != options.split:
-            continue
+        is_wanted = _split_of(file.as_posix()) == options.split
         for text in _pieces(_library() / file, options.max_chars):
             item = identified(Text(text=text))
-            if item.id not in seen:
-                seen.add(item.id)
+            if item.id in seen:
+                continue
+            seen.add(item.id)
+            if is_wanted:
+                made += 1
                 yield item
-            if len(seen) == options.items:
+            if made == options.items:
                 return
 
 
@@ -189,7 +192,10 @@ def _library() -> Path:
     return Path(sysconfig.get_path("stdlib"))
 
 
-_NOT_LIBRARY = {"site-packages", "dist-packages", "__pycache__", "test", "tests", "idle_test", "lib2to3"}
+_NOT_LIBRARY = {
+    "site-packages", "dist-packages", "__pycache__", "test", "tests", "idle_test", "lib2to3",
+    "encodings",  # tables of characters, hundreds of them nearly alike
+}  # fmt: skip
 
 
 def _library_files() -> list[Path]:

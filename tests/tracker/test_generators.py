@@ -123,6 +123,15 @@ def test_the_library_comes_in_texts_of_bounded_length() -> None:
     assert bytes_of("stdlib", {"items": 50}) == bytes_of("stdlib", {"items": 50})
 
 
+def test_no_text_of_the_library_is_both_learned_and_held_out() -> None:
+    learned, heldout = (
+        {item.id for item in generators.generate("stdlib", {"items": 1_000_000, "split": split})}
+        for split in ("train", "heldout")
+    )
+    assert len(heldout) > 200
+    assert not learned & heldout
+
+
 def test_another_pythons_library_is_refused() -> None:
     with pytest.raises(BadInput, match=r"'2\.7' was asked for"):
         generators.generate("stdlib", {"python": "2.7"})
