@@ -7,7 +7,8 @@ each time. A driver raises the errors of `projections.mlflow.errors` and no othe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
@@ -33,6 +34,11 @@ class Point(NamedTuple):
     step: int
     time: int
     value: float
+
+    @property
+    def identity(self) -> Hashable:
+        """MLflow keeps one of the points that are the same in this."""
+        return (self.key, self.step, self.time, "nan" if math.isnan(self.value) else self.value)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ MlflowError
 ├── MlflowRefused               it answered that the request is wrong (4xx): trying again is of no use
 ├── MirrorGone                  the run that mirrored ours is not there any more, or lies in the trash
 ├── NameTaken                   another experiment of that server has this name
-└── StateMoved                  another sink has written our state: this one must stop
+└── TakenOver                   another sink is at work: this one must stop
 """
 
 from __future__ import annotations
@@ -31,5 +31,5 @@ class NameTaken(MlflowError):
     """Another experiment of that MLflow server has this name."""
 
 
-class StateMoved(MlflowError):
-    """The state of the sink is not what this process wrote last."""
+class TakenOver(MlflowError):
+    """The lease is lost, or the state is not what this process wrote last: another sink is at work."""

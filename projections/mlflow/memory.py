@@ -6,9 +6,8 @@ trash) and keeps what that keeps: identical points once, the last status, models
 
 from __future__ import annotations
 
-import math
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -56,7 +55,7 @@ class HeldRun(msgspec.Struct, kw_only=True):
     end_time: int | None = None
     is_active: bool = True
     params: dict[str, str] = {}
-    points: dict[tuple[object, ...], Point] = {}
+    points: dict[Hashable, Point] = {}
     datasets: dict[tuple[str, str], DatasetUse] = {}
     outputs: dict[str, int] = {}
     files: dict[str, bytes] = {}
@@ -165,7 +164,7 @@ class MemoryMlflow:
         found = self._active_run(run)
         _check_batch("metrics", points, MAX_POINTS)
         for point in points:
-            found.points.setdefault(_identity(point), point)
+            found.points.setdefault(point.identity, point)
         if origin is not None and origin.model is not None:
             self._add_scores(origin.model, origin, points)
 
@@ -233,10 +232,8 @@ class MemoryMlflow:
 
     def _add_scores(self, model: str, origin: Origin, points: Sequence[Point]) -> None:
         scores = self._model(model).scores
-        known = {_identity(point) for point, _, _ in scores}
-        scores += [
-            (point, origin.dataset, origin.digest) for point in points if _identity(point) not in known
-        ]
+        known = {point.identity for point, _, _ in scores}
+        scores += [(point, origin.dataset, origin.digest) for point in points if point.identity not in known]
 
     def _check_name_is_free(self, name: str) -> None:
         if self.named_experiment(name) is not None:
@@ -263,10 +260,6 @@ class MemoryMlflow:
         if model not in self.models:
             raise MirrorGone(f"no model {model}")
         return self.models[model]
-
-
-def _identity(point: Point) -> tuple[object, ...]:
-    return (point.key, point.step, point.time, "nan" if math.isnan(point.value) else point.value)
 
 
 def _check_batch(what: str, entries: Mapping[str, str] | Sequence[Point], limit: int) -> None:

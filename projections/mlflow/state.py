@@ -11,8 +11,9 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from projections.mlflow.errors import StateMoved
+from projections.mlflow.errors import TakenOver
 from projections.mlflow.tables import mlflow_runs, mlflow_sink
 from projections.tables import cursors
 from tracker.envelope import from_micros, to_micros
@@ -198,11 +199,22 @@ class SinkState:
         return RunState(run_id=run_id) if row is None else _state(row)
 
     def save(self, state: RunState, points: int = 0) -> None:
-        """Raises `StateMoved` if somebody else has written the row since it was loaded."""
-        with write(self._views) as conn:
-            _save(conn, state)
-            if points:
-                conn.execute(update(mlflow_sink).values(points=mlflow_sink.c.points + points))
+        """Raises `TakenOver` if somebody else has written the row since, or a rebuild has begun."""
+        try:
+            with write(self._views) as conn:
+                if conn.execute(select(mlflow_sink)).first() is None:
+                    raise TakenOver("the sink's memory was cleared")
+                _save(conn, state)
+                if points:
+                    conn.execute(update(mlflow_sink).values(points=mlflow_sink.c.points + points))
+        except IntegrityError as problem:
+            raise TakenOver(f"somebody else has begun run {state.run_id}") from problem
+        state.revision += 1
+
+    def release(self, state: RunState) -> None:
+        """Out of quarantine."""
+        state.problem, state.failures, state.retry_at = None, 0, None
+        self.save(state)
 
     def children(self, run_id: str) -> list[str]:
         with read(self._views) as conn:
@@ -232,8 +244,7 @@ def _save(conn: Connection, state: RunState) -> None:
     else:
         same = (mlflow_runs.c.run_id == state.run_id) & (mlflow_runs.c.revision == state.revision)
         if conn.execute(update(mlflow_runs).where(same).values(**values)).rowcount != 1:
-            raise StateMoved(f"the state of run {state.run_id} is not at revision {state.revision}")
-    state.revision += 1
+            raise TakenOver(f"the state of run {state.run_id} is not at revision {state.revision}")
 
 
 def _state(row: Row[tuple[object, ...]]) -> RunState:
