@@ -86,13 +86,25 @@ class Sink:
         self._problem = ""
 
     def run(self, stop: threading.Event) -> None:
-        self._begin(stop)
-        position = self._state.position()
+        self.begin(stop)
+        position = self.position()
         while not stop.is_set():
             reached = self.step(position, stop)
             if reached == position:
                 stop.wait(self._pace.poll)
             position = reached
+
+    def begin(self, stop: threading.Event) -> None:
+        """With no memory of its own the sink looks at what MLflow holds of this log."""
+        if not self._state.is_new():
+            return
+        found = self._persist(self._look_around, stop)
+        if found is not None:
+            self._state.begin(found, self._clock())
+
+    def position(self) -> int:
+        """Where the cursor stands."""
+        return self._state.position()
 
     def step(self, position: int, stop: threading.Event) -> int:
         """One page, and the quarantined runs whose time has come. The position reached."""
@@ -108,14 +120,6 @@ class Sink:
             self._state.advance(position, page.scanned)
         self._ask_now_and_then()
         return page.scanned
-
-    def _begin(self, stop: threading.Event) -> None:
-        """With no memory of its own the sink looks at what MLflow holds of this log."""
-        if not self._state.is_new():
-            return
-        found = self._persist(self._look_around, stop)
-        if found is not None:
-            self._state.begin(found, self._clock())
 
     def _look_around(self) -> list[RunState]:
         """One mirror of each run; others of the same run go into the trash."""
