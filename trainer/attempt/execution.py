@@ -13,6 +13,7 @@ import msgspec
 
 from tracker.journal import Ended, Progress
 from tracker.journal_writer import Journal
+from trainer import recipes
 from trainer.attempt.context import AttemptContext
 from trainer.attempt.control import Control
 from trainer.attempt.job import Folder, Job
@@ -28,8 +29,8 @@ class Terminated(BaseException):
     """SIGTERM: the grace period for a stop at a step boundary is over."""
 
 
-class NotARecipe(Exception):
-    """What a recipe's reference names is no recipe."""
+class RecipeChanged(Exception):
+    """The recipe's source is not what the run was requested with."""
 
 
 def execute(folder: Folder, job: Job, journal: Journal, control: Control) -> Ended:
@@ -37,7 +38,9 @@ def execute(folder: Folder, job: Job, journal: Journal, control: Control) -> End
     context: AttemptContext | None = None
     try:
         journal.append(Progress(phase="starting"))
-        recipe = load(job.reference)
+        recipe = recipes.load(job.reference)
+        if job.recipe_digest and recipes.digest_of(recipe, job.reference) != job.recipe_digest:
+            raise RecipeChanged(f"{job.reference} has changed on this machine since it was announced")
         context = AttemptContext(folder, job, journal, control, _source_of(job.reference))
         ended = _train(recipe, folder, job, context, control)
     except Terminated:
@@ -67,17 +70,6 @@ def _train(recipe: Recipe[Any], folder: Folder, job: Job, context: AttemptContex
 
 def _floats(metrics: Mapping[str, float] | None) -> dict[str, float]:
     return {str(key): float(value) for key, value in (metrics or {}).items()}
-
-
-def load(reference: str) -> Recipe[Any]:
-    """The recipe at `module:attribute`."""
-    module, _, attribute = reference.partition(":")
-    found = importlib.import_module(module)
-    for name in attribute.split("."):
-        found = getattr(found, name)
-    if not isinstance(found, Recipe):
-        raise NotARecipe(f"{reference} is a {type(found).__name__}")
-    return found
 
 
 def _source_of(reference: str) -> Path | None:

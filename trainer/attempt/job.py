@@ -42,6 +42,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     reference: str
     """Where the recipe is found: `module:attribute`."""
+    recipe_digest: str = ""
     values: JsonObject
     datasets: dict[str, str] = {}
     """Digest to local path."""
@@ -60,7 +61,6 @@ class Folder:
         self.staged = path / "staged"
         self.scratch = path / "scratch"
         self.checkpoint = path / "checkpoint"
-        self.quarantine = path / "quarantine"
         self.lock = path / "lock"
 
     def write_job(self, job: Job) -> None:

@@ -1,0 +1,198 @@
+"""What the tests of the journey share: a ledger with runs in it, and worker processes that execute them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tracker.aggregates import registry
+from tracker.aggregates.benchmark import DefineBenchmark
+from tracker.aggregates.dataset import RegisterDataset
+from tracker.aggregates.run import RequestRun, Run
+from tracker.blobs import Blobs
+from tracker.dispatch import Dispatcher
+from tracker.effective import cut, points_within
+from tracker.envelope import Metadata, Recorded
+from tracker.events.base import Covers, ResumePoint
+from tracker.events.dataset import Uploaded
+from tracker.events.telemetry import LogsRecorded, MetricsRecorded
+from tracker.ids import BenchmarkId, RunId, new_id, run_stream, telemetry_stream
+from tracker.spec import RunSpec
+from tracker.store.engine import open_ledger
+from tracker.store.log import Log
+from trainer import recipes
+from trainer.recipes import Found
+from trainer.services import now
+
+ROOT = Path(__file__).parents[2]
+TOY = "tests.trainer.toy_recipe:toy"
+Point = tuple[str, int, float]
+SOMEBODY = Metadata(actor="api:somebody")
+
+
+def toy() -> Found:
+    recipe = recipes.load(TOY)
+    return Found(
+        reference=TOY,
+        name=recipe.name,
+        version=recipe.version,
+        digest=recipes.digest_of(recipe, TOY),
+        schema=msgspec.json.schema(recipe.spec),
+    )
+
+
+class World:
+    """One ledger, its blobs, and the workers started on it."""
+
+    def __init__(self, folder: Path, ledger_url: str) -> None:
+        self.folder = folder
+        self.ledger_url = ledger_url
+        self.engine = open_ledger(ledger_url)
+        self.log = Log(self.engine)
+        self.dispatcher = Dispatcher(self.log, clock=now)
+        self.blobs = Blobs(f"file://{folder / 'blobs'}")
+        self.workers: list[Worker] = []
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+        self.log.close()
+        self.engine.dispose()
+
+    def request(self, *, limits: Any = None, priority: int = 0, **values: Any) -> RunId:
+        run_id = RunId(new_id())
+        recipe = toy()
+        command = RequestRun(
+            run_id=run_id,
+            experiment_id=new_id(),
+            name="a walk",
+            spec=RunSpec(recipe="toy", version=1, digest=recipe.digest, values=values),
+            priority=priority,
+            requested_by="somebody",
+            **({"limits": limits} if limits else {}),
+        )
+        self.dispatcher.dispatch(command, SOMEBODY)
+        return run_id
+
+    def benchmark(self, items: int = 3) -> BenchmarkId:
+        content = b"".join(b'{"id": "%d"}\n' % number for number in range(items))
+        digest = self.blobs.put_bytes(content)
+        register = RegisterDataset(
+            digest=digest, name="items", format="traces", items=items, size_bytes=len(content), source=Uploaded()
+        )
+        benchmark_id = BenchmarkId(new_id())
+        define = DefineBenchmark(
+            benchmark_id=benchmark_id,
+            name="exact",
+            dataset=digest,
+            scorer="exact_match",
+            scorer_version=1,
+            direction="maximize",
+        )
+        self.dispatcher.dispatch_all(register, define, metadata=SOMEBODY)
+        return benchmark_id
+
+    def start_worker(self, name: str = "w", **settings: Any) -> Worker:
+        worker = Worker(self, name, settings)
+        self.workers.append(worker)
+        return worker
+
+    def run(self, run_id: RunId) -> Run:
+        return self.dispatcher.load(registry.RUN, run_id)
+
+    def events(self, run_id: RunId) -> list[Any]:
+        return [recorded.event for recorded in self.log.read(run_stream(run_id))]
+
+    def tags(self, run_id: RunId) -> list[str]:
+        return [recorded.type for recorded in self.log.read(run_stream(run_id))]
+
+    def wait(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "\n".join(worker.output() for worker in self.workers)
+            time.sleep(0.02)
+
+    def wait_for(self, run_id: RunId, status: str, seconds: float = 60.0) -> Run:
+        self.wait(lambda: self.run(run_id).status == status, seconds)
+        return self.run(run_id)
+
+    def telemetry(self, run_id: RunId, attempt: int) -> list[Recorded]:
+        return self.log.read(telemetry_stream(run_id, attempt))
+
+    def points(self, run_id: RunId, attempt: int, limit: Covers | None = None) -> list[Point]:
+        """What the attempt logged, as far as `limit` covers it."""
+        return [
+            point
+            for recorded in self.telemetry(run_id, attempt)
+            if isinstance(recorded.event, MetricsRecorded)
+            for point in points_of(recorded.event)[
+                : points_within(recorded.version, len(recorded.event.value) // 8, limit)
+            ]
+        ]
+
+    def curve(self, run_id: RunId) -> list[Point]:
+        """The effective points of all attempts."""
+        run = self.run(run_id)
+        attempts = {attempt.number: attempt.resumed_from for attempt in run.attempts}
+        saved = {
+            ResumePoint(attempt=each.attempt, step=each.step, digest=each.digest): each.covers
+            for each in run.checkpoints
+        }
+        limits = cut(attempts, saved)
+        return [point for number in sorted(attempts) for point in self.points(run_id, number, limits[number])]
+
+    def output(self, run_id: RunId, attempt: int = 1) -> str:
+        chunks = [recorded.event for recorded in self.telemetry(run_id, attempt)]
+        logs = [chunk for chunk in chunks if isinstance(chunk, LogsRecorded)]
+        return b"".join(self.blobs.read(chunk.digest) for chunk in logs).decode()
+
+
+def points_of(event: MetricsRecorded) -> list[Point]:
+    columns = array("H", event.key_index), array("q", event.step), array("d", event.value)
+    return [(event.keys[key], step, value) for key, step, value in zip(*columns, strict=True)]
+
+
+class Worker:
+    """A worker process. Its data folder outlives it, as a machine's disk does."""
+
+    def __init__(self, world: World, name: str, settings: dict[str, Any]) -> None:
+        self.data = world.folder / f"data-{name}"
+        self.data.mkdir(exist_ok=True)
+        given = {"recipes": TOY, "lease_seconds": 1.5, "poll_seconds": 0.1, "resend_seconds": 1.0, **settings}
+        variables = {
+            "PYTHONPATH": str(ROOT),
+            "RUNLEDGER_DATA": str(self.data),
+            "RUNLEDGER_LEDGER_URL": world.ledger_url,
+            "RUNLEDGER_BLOBS_URL": f"file://{world.folder / 'blobs'}",
+            **{f"RUNLEDGER_{key.upper()}": str(value) for key, value in given.items()},
+        }
+        self._log = world.folder / f"{name}.log"
+        with self._log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "trainer"],
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def kill(self) -> None:
+        """As the kernel does: no farewell."""
+        self.process.kill()
+        self.process.wait()
+
+    def drain(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=60)

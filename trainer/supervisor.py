@@ -1,0 +1,185 @@
+"""Supervises one attempt, from the claim to its last fact.
+
+Three things run side by side and none waits for another: the child trains and writes its journal, the
+shipper brings the journal to the log, the heartbeat keeps the lease. This thread only watches. Once
+another worker has taken over, the child is killed at once and nothing of it becomes a fact any more.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+
+import msgspec
+from sqlalchemy import Connection
+
+from tracker.aggregates.registry import AnyCommand
+from tracker.aggregates.run import FailRun, LoseAttempt, Run
+from tracker.errors import BlobCorrupt, BlobMissing, Fenced, NotFound, Refused
+from tracker.store import dispatches, leases
+from trainer.attempt.job import Folder, Job
+from trainer.child import Child, environment
+from trainer.claims import Claim, load_run
+from trainer.conclusion import End, conclude
+from trainer.devices import DETERMINISTIC_GPU_FLAGS
+from trainer.facts import Facts
+from trainer.folders import hold, last_lines, name_of
+from trainer.heartbeat import Heartbeat
+from trainer.memory import out_of_memory_kills
+from trainer.preparation import prepare
+from trainer.progress import ProgressWatch
+from trainer.retrying import GaveUp, Retry
+from trainer.services import Services
+from trainer.shipper import Shipper
+from trainer.watching import Watch
+
+logger = logging.getLogger(__name__)
+
+MAX_TRIES = 5
+"""How often the end is decided on anew because the run has changed meanwhile."""
+
+
+class Drain(msgspec.Struct, frozen=True):
+    """The worker has to end: `begun` preempts its attempts, `expired` gives up what cannot be told."""
+
+    begun: threading.Event
+    expired: threading.Event
+
+    @classmethod
+    def new(cls) -> Drain:
+        return cls(threading.Event(), threading.Event())
+
+
+class Supervisor:
+    def __init__(self, services: Services, claim: Claim, drain: Drain) -> None:
+        self._services = services
+        self._settings = services.settings
+        self._claim = claim
+        self._drain = drain
+        self._name = name_of(claim.run_id, claim.attempt)
+        self._folder = Folder(services.attempts / self._name)
+        self._retry = Retry(drain.expired)
+        self._progress = ProgressWatch(self._folder.journal)
+        self._heartbeat = Heartbeat(
+            services.log,
+            claim,
+            lease_seconds=self._settings.lease_seconds,
+            poll_seconds=self._settings.poll_seconds,
+            progress=lambda: self._progress.now,
+        )
+        self._is_over = threading.Event()
+        facts = Facts(services, claim, self._folder)
+        self._shipper = Shipper(
+            services, self._folder, claim.run_id, claim.attempt, facts=facts, give_up=drain.expired
+        )
+
+    def supervise(self) -> None:
+        """Returns once all is told, or the lease is lost, or the worker has to end."""
+        logger.info("attempt %s begins", self._name)
+        with hold(self._folder) as lock, self._heartbeat:
+            try:
+                self._execute(lock)
+            except (Fenced, Refused) as refusal:
+                logger.error("attempt %s is over: %s", self._name, refusal)
+            except GaveUp:
+                logger.error("attempt %s ends untold", self._name)
+                return
+            shutil.rmtree(self._folder.path, ignore_errors=True)
+        logger.info("attempt %s has ended", self._name)
+
+    def _execute(self, lock: int) -> None:
+        run = self._retry(lambda: load_run(self._services, self._claim.run_id))
+        try:
+            job = self._retry(lambda: prepare(self._services, self._claim, run, self._folder))
+        except (BlobMissing, BlobCorrupt, NotFound) as problem:
+            failed = self._not_prepared(problem)
+            self._retry(lambda: self._end(failed))
+            return
+        self._check_held()
+        end = self._train(job, run, lock)
+        self._check_held()
+        self._retry(lambda: self._conclude(end))
+
+    def _train(self, job: Job, run: Run, lock: int) -> End:
+        """Returns once the child has ended and its journal is shipped."""
+        kills = out_of_memory_kills()
+        self._folder.write_job(job)
+        child = Child(self._folder, self._environ(), lock)
+        watch = Watch(
+            child,
+            self._progress,
+            self._heartbeat,
+            self._drain.begun,
+            limits=run.limits,
+            settings=self._settings,
+        )
+        shipping = threading.Thread(target=self._ship, name=f"shipper-{self._name[:8]}", daemon=True)
+        shipping.start()
+        try:
+            status = watch.until_end()
+        finally:
+            child.kill()
+            self._is_over.set()
+            shipping.join()
+        if not self._shipper.is_complete:
+            raise GaveUp
+        return self._describe_end(watch, status, out_of_memory_kills() > kills)
+
+    def _ship(self) -> None:
+        self._shipper.ship_until(self._is_over)
+
+    def _describe_end(self, watch: Watch, status: int, was_out_of_memory: bool) -> End:
+        return End(
+            ended=self._progress.ended,
+            status=status,
+            cause=watch.cause,
+            was_out_of_memory=was_out_of_memory and watch.cause is None and status == -9,
+            step=self._progress.step,
+            last_lines=last_lines(self._folder.output),
+            at=self._services.clock(),
+        )
+
+    def _check_held(self) -> None:
+        if self._heartbeat.is_lost.is_set() or self._shipper.is_fenced.is_set():
+            raise Fenced(self._claim.stream, self._claim.epoch)
+
+    def _conclude(self, end: End) -> None:
+        """A cancellation may come between the look at the run and the end: then look again."""
+        for tries_left in reversed(range(MAX_TRIES)):
+            run = load_run(self._services, self._claim.run_id)
+            try:
+                self._end(conclude(run, self._claim.run_id, self._claim.attempt, end))
+            except Refused:
+                if not tries_left or run.attempt != self._claim.attempt or run.is_ended:
+                    raise
+            else:
+                return
+
+    def _end(self, command: AnyCommand) -> None:
+        """The last fact, together with the end of the lease; a lost attempt's epoch is over for good."""
+        claim = self._claim
+        let_go = leases.revoke if isinstance(command, LoseAttempt) else leases.release
+
+        def settle(conn: Connection) -> None:
+            if not let_go(conn, claim.stream, claim.epoch):
+                raise Fenced(claim.stream, claim.epoch)
+            dispatches.mark_done(conn, claim.stream, claim.attempt)
+
+        self._services.dispatcher.dispatch(command, self._services.metadata, within=settle)
+
+    def _not_prepared(self, problem: Exception) -> FailRun:
+        return FailRun(
+            run_id=self._claim.run_id,
+            attempt=self._claim.attempt,
+            reason="error",
+            error_class=type(problem).__qualname__,
+            message=str(problem),
+        )
+
+    def _environ(self) -> dict[str, str]:
+        flags = self._settings.xla_flags
+        if flags is None:
+            has_gpu = any(device.kind == "gpu" for device in self._services.worker.devices)
+            flags = DETERMINISTIC_GPU_FLAGS if has_gpu else ""
+        return environment(self._services.environ, self._services.compilations, flags)

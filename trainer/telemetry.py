@@ -1,0 +1,93 @@
+"""An attempt's telemetry stream: batches between marks, and the output, each exactly once.
+
+Where to go on is read from the stream itself: it holds one `MetricsRecorded` a mark, and the output up
+to the end of the last `LogsRecorded`. Event ids follow from the mark or the offset.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from tracker.blobs import Blobs
+from tracker.dispatch import Dispatcher
+from tracker.envelope import Metadata, NewEvent
+from tracker.events.base import Covers
+from tracker.events.telemetry import LogsRecorded, MetricsRecorded, TelemetryEvent
+from tracker.ids import RunId, telemetry_stream
+from tracker.journal import Points, metrics_recorded
+from tracker.store.log import Log
+from trainer.services import Services
+
+NAMESPACE = uuid.UUID("6f0d4a6e-5d0f-5b1c-9d57-3f6c1c1f0b7a")
+OUTPUT_CHUNK_BYTES = 256 * 1024
+
+
+class Telemetry:
+    """Every call may raise `StoreUnavailable`; after a conflict, `resume` says what has arrived."""
+
+    def __init__(self, services: Services, run_id: RunId, attempt: int) -> None:
+        self._log: Log = services.log
+        self._blobs: Blobs = services.blobs
+        self._dispatcher: Dispatcher = services.dispatcher
+        self._clock = services.clock
+        self._metadata: Metadata = services.metadata
+        self._run_id = run_id
+        self._attempt = attempt
+        self._stream = telemetry_stream(run_id, attempt)
+        self._covers: dict[int, Covers] = {0: Covers(version=0, offset=0)}
+        self.version = 0
+        self.marks = 0
+        self.output_end = 0
+
+    def resume(self) -> None:
+        """Read what the stream holds."""
+        for recorded in self._log.read(self._stream, after=self.version):
+            self._took(recorded.event, recorded.version)
+
+    def covers(self, mark: int) -> Covers:
+        """The part of the stream that ends with the batch of that mark, which has been shipped."""
+        return self._covers[mark]
+
+    def ship_batch(self, mark: int, points: Sequence[Points]) -> None:
+        """Nothing happens where the batch is there already."""
+        if mark > self.marks:
+            self._append(f"mark:{mark}", metrics_recorded(points))
+
+    def ship_output(self, output: Path) -> bool:
+        """The next bytes of the output. Whether there were any."""
+        chunk = _bytes_from(output, self.output_end)
+        if not chunk:
+            return False
+        digest = self._blobs.put_bytes(chunk)
+        start = self.output_end
+        self._append(f"output:{start}", LogsRecorded(start=start, size_bytes=len(chunk), digest=digest))
+        return True
+
+    def _append(self, key: str, event: TelemetryEvent) -> None:
+        new = NewEvent(
+            event_id=uuid.uuid5(NAMESPACE, f"{self._run_id}/{self._attempt}/{key}"),
+            event=event,
+            occurred_at=self._clock(),
+            metadata=self._metadata,
+        )
+        self._dispatcher.record(self._stream, self.version, [new])
+        self._took(event, self.version + 1)
+
+    def _took(self, event: object, version: int) -> None:
+        self.version = version
+        if isinstance(event, MetricsRecorded):
+            self.marks += 1
+            self._covers[self.marks] = Covers(version=version, offset=len(event.value) // 8)
+        elif isinstance(event, LogsRecorded):
+            self.output_end = event.start + event.size_bytes
+
+
+def _bytes_from(path: Path, start: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(OUTPUT_CHUNK_BYTES)
+    except FileNotFoundError:
+        return b""

@@ -1,0 +1,197 @@
+"""A worker process: relay, reconciler, announcement and the threads that train, put together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+
+import dramatiq
+
+from tracker.blobs import Blobs
+from tracker.dispatch import Dispatcher
+from tracker.errors import StoreUnavailable
+from tracker.ids import WorkerId, id_of
+from tracker.settings import StorageSettings
+from tracker.store import announcements
+from tracker.store.announcements import RecipeAnnouncement, Worker
+from tracker.store.dispatches import Dispatch
+from tracker.store.engine import open_ledger, write
+from tracker.store.log import Log
+from trainer import actors, devices, leftovers, recipes
+from trainer.broker import open_broker, open_worker
+from trainer.claims import claim_best
+from trainer.recipes import Found
+from trainer.reconciler import Reconciler
+from trainer.relay import Relay
+from trainer.services import Services, now
+from trainer.settings import TrainerSettings
+from trainer.supervisor import Drain, Supervisor
+
+logger = logging.getLogger(__name__)
+
+RELAY_SECONDS = 0.1
+RECONCILE_SECONDS = 1.0
+TOUCH_SECONDS = 5.0
+SWEEP_SECONDS = 10.0
+TELL_SECONDS = 15.0
+"""How long a worker that has to end goes on telling what its attempts have left."""
+
+
+def build_services(
+    settings: TrainerSettings, storage: StorageSettings, environ: Mapping[str, str]
+) -> Services:
+    """Opens the log. Raises `StoreUnavailable` where it cannot be reached or was not migrated."""
+    log = Log(open_ledger(storage.ledger))
+    found = tuple(each for each in recipes.discover(settings.recipes) if _is_recipe(each))
+    return Services(
+        log=log,
+        blobs=Blobs(storage.blobs),
+        dispatcher=Dispatcher(log, clock=now),
+        settings=settings,
+        worker=Worker(
+            worker_id=WorkerId(settings.worker_id or make_worker_id()),
+            recipes=tuple(_announced(each) for each in found),
+            devices=devices.detect(),
+            labels=settings.labels,
+        ),
+        recipes=found,
+        data=storage.data.absolute(),
+        environ=environ,
+    )
+
+
+def make_worker_id() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+
+
+def _is_recipe(found: Found) -> bool:
+    if found.problem is not None:
+        logger.error("no recipe at %s: %s", found.reference, found.problem)
+    return found.problem is None
+
+
+def _announced(found: Found) -> RecipeAnnouncement:
+    return RecipeAnnouncement(
+        name=found.name,
+        version=found.version,
+        digest=found.digest,
+        schema=found.schema,
+        presets=found.presets,
+        devices=found.devices,
+        description=found.description,
+    )
+
+
+class TrainerProcess:
+    """All of a worker. `run` returns once `stop` is set and everything has ended."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._settings = services.settings
+        self._drain = Drain.new()
+        self._broker = open_broker(self._settings.broker_url, self._settings.queue)
+        self._actor = actors.declare(self._broker, self._settings.queue, self._wake)
+        self._relay = Relay(services.log, self._send)
+        self._reconciler = Reconciler(
+            services.log,
+            services.dispatcher,
+            self._send,
+            lease_seconds=self._settings.lease_seconds,
+            resend_seconds=self._settings.resend_seconds,
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        self._announce()
+        loops = [
+            Loop("relay", RELAY_SECONDS, self._relay.step, self._drain.begun),
+            Loop("reconciler", RECONCILE_SECONDS, self._reconciler.step, self._drain.begun),
+            Loop("announcement", TOUCH_SECONDS, self._touch, self._drain.begun),
+            Loop("leftovers", SWEEP_SECONDS, self._sweep, self._drain.begun),
+        ]
+        worker = open_worker(self._broker, self._settings.worker_threads)
+        worker.start()
+        for loop in loops:
+            loop.start()
+        logger.info("worker %s is ready", self._services.worker_id)
+        stop.wait()
+        self._end(worker, loops)
+
+    def _end(self, worker: dramatiq.Worker, loops: list[Loop]) -> None:
+        """Preempt what trains, tell it, withdraw."""
+        logger.info("worker %s ends", self._services.worker_id)
+        self._drain.begun.set()
+        patience = self._settings.grace_seconds + self._settings.terminate_seconds + TELL_SECONDS
+        expiry = threading.Timer(patience, self._drain.expired.set)
+        expiry.daemon = True
+        expiry.start()
+        worker.stop(timeout=round((patience + TELL_SECONDS) * 1000))
+        expiry.cancel()
+        self._drain.expired.set()
+        for loop in loops:
+            loop.join(timeout=TELL_SECONDS)
+        self._withdraw()
+        self._broker.close()
+        self._services.log.close()
+
+    def _wake(self, run_id: str, attempt: int) -> None:
+        """Whatever the message names: the best that waits is what is done."""
+        logger.debug("woken for attempt %d of %s", attempt, run_id)
+        while not self._drain.begun.is_set():
+            try:
+                claim = claim_best(self._services)
+            except StoreUnavailable as error:
+                logger.warning("nothing can be claimed: %s", error)
+                return
+            if claim is None:
+                return
+            Supervisor(self._services, claim, self._drain).supervise()
+
+    def _send(self, row: Dispatch) -> None:
+        self._actor.send(id_of(row.stream), row.attempt)
+
+    def _announce(self) -> None:
+        with write(self._services.log.engine) as conn:
+            announcements.announce(conn, self._services.worker)
+
+    def _touch(self) -> None:
+        with write(self._services.log.engine) as conn:
+            if not announcements.touch(conn, self._services.worker_id):
+                announcements.announce(conn, self._services.worker)
+
+    def _sweep(self) -> None:
+        leftovers.sweep(self._services, self._drain.begun)
+
+    def _withdraw(self) -> None:
+        try:
+            with write(self._services.log.engine) as conn:
+                announcements.withdraw(conn, self._services.worker_id)
+        except StoreUnavailable as error:
+            logger.warning("not withdrawn: %s", error)
+
+
+class Loop(threading.Thread):
+    """Does something again and again, at once where there was something to do; survives what it raises."""
+
+    def __init__(
+        self, name: str, seconds: float, step: Callable[[], bool | None], stop: threading.Event
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._seconds = seconds
+        self._step = step
+        self._stop_asked = stop
+
+    def run(self) -> None:
+        wait = 0.0
+        while not self._stop_asked.wait(wait):
+            try:
+                wait = 0.0 if self._step() else self._seconds
+            except StoreUnavailable as error:
+                logger.warning("%s waits: %s", self.name, error)
+                wait = max(self._seconds, 1.0)
+            except Exception:  # a broker that is away, say: recorded, and tried again
+                logger.exception("%s", self.name)
+                wait = max(self._seconds, 1.0)
