@@ -241,11 +241,11 @@ class Client:
         unfinished.replace(to)
 
     def follow(self, run_id: str | None = None, *, after: int | None = None) -> Iterator[Fact]:
-        """Every event (of one run's life, if it is named) as it happens, for as long as it is iterated.
+        """Every event (of one run's life, if it is named) after a position, or else from now on.
 
         A broken connection is opened again and nothing is missed; NotReachable if that does not succeed.
         """
-        position = after
+        position = self.health().position if after is None else after
         while True:
             for fact in self._stream(run_id, position):
                 position = fact.position
@@ -260,7 +260,7 @@ class Client:
             time.sleep(poll_seconds)
         return run
 
-    def _stream(self, run_id: str | None, position: int | None) -> Iterator[Fact]:
+    def _stream(self, run_id: str | None, position: int) -> Iterator[Fact]:
         """One connection's worth of events; ends when the connection does."""
         asked = {"kinds": "run" if run_id else None, "run": run_id, "after": position}
         params = {name: value for name, value in asked.items() if value is not None}

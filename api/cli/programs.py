@@ -42,6 +42,7 @@ def child_environment(
         "RUNLEDGER_DATA": str(settings.data.absolute()),
         "RUNLEDGER_HOST": settings.host,
         "RUNLEDGER_PORT": str(settings.port),
+        "RUNLEDGER_PUBLIC_URL": environ.get("RUNLEDGER_PUBLIC_URL", settings.address),
     }
     if with_mlflow:
         env["RUNLEDGER_MLFLOW_URL"] = mlflow_address(settings)

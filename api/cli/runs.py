@@ -90,7 +90,7 @@ def _headline(run: Run) -> dict[str, object]:
 
 
 def _metric(row: MetricSummary) -> tuple[object, ...]:
-    return (row.key, row.count, number(row.last), number(row.min), number(row.max))
+    return (row.key, row.points, number(row.last_value), number(row.min_value), number(row.max_value))
 
 
 def _saved(row: Checkpoint) -> tuple[object, ...]:

@@ -40,7 +40,7 @@ def how_far(run: Run) -> str:
 def latest(metrics: Sequence[MetricSummary]) -> str:
     """The last values of the telling metrics."""
     told = [metric for metric in metrics if re.split(r"[/.]", metric.key)[-1] in TELLING]
-    return "  ".join(f"{metric.key} {number(metric.last)}" for metric in told)
+    return "  ".join(f"{metric.key} {number(metric.last_value)}" for metric in told)
 
 
 def number(value: Number | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import mlflow
@@ -16,7 +15,6 @@ from projections.mlflow.driver import RUN_TAG
 from tests.system.installation import until
 
 Point = tuple[int, int, float]
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STATUS = {"completed": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 
 
@@ -53,8 +51,8 @@ def assert_mirrored(ours: Client, theirs: mlflow.MlflowClient, run: Run) -> None
 def points_of(ours: Client, run: Run, key: str) -> Counter[Point]:
     """Step, time in ms and value of every effective point."""
     series = ours.series(run.run_id, key, max_points=100_000)
-    times = [(moment - EPOCH) // timedelta(milliseconds=1) for moment in series.time]
-    assert len(series.step) == series.total
+    assert len(series.step) == series.points
+    times = [moment // 1000 for moment in series.time]
     return Counter(zip(series.step, times, map(finite, series.value), strict=True))
 
 

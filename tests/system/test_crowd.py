@@ -41,7 +41,7 @@ def test_two_apis_two_workers_and_two_projection_runners_step_on_nobody(
     assert {row.run_id for row in first.runs()} == {one.run_id for one in launched}
     for run in ends:
         (loss,) = (one for one in first.metrics(run.run_id, after=last) if one.key == "train/loss")
-        assert loss.count == 20
+        assert loss.points == 20
         assert [fact.version for fact in first.facts(run.run_id)] == list(range(1, run.version + 1))
 
 

@@ -84,4 +84,4 @@ def assert_the_tail_can_be_read(installation: Installation, run: Run, resumed_at
         if attempt == 1 and step > resumed_at
     ]
     assert tail
-    assert whole.total == effective.total + len(tail)
+    assert whole.points == effective.points + len(tail)

@@ -34,7 +34,7 @@ def test_a_run_is_trained_evaluated_and_mirrored(
         20,
     ]
     loss = next(summary for summary in ledger.metrics(run.run_id) if summary.key == "train/loss")
-    assert (loss.count, loss.last_step) == (20, 20)
+    assert (loss.points, loss.last_step) == (20, 20)
     assert b"step 20" in ledger.logs(run.run_id)
     assert_mirrored(ledger, mlflow_client(mlflow_server_of_all.url), run)
 
