@@ -19,9 +19,10 @@ from eventsourcing.persistence import (
     AggregateRecorder,
     ApplicationRecorder,
     InfrastructureFactory,
+    InfrastructureFactoryError,
     IntegrityError,
-    NotSupportedError,
     Notification,
+    NotSupportedError,
     OperationalError,
     ProcessRecorder,
     StoredEvent,
@@ -213,7 +214,7 @@ class LedgerFactory(InfrastructureFactory[LedgerTrackingRecorder]):
         super().__init__(env)
         url = self.env.get(self.LEDGER_URL)
         if not url:
-            raise EnvironmentError(f"{self.LEDGER_URL} is not set")
+            raise InfrastructureFactoryError(f"{self.LEDGER_URL} is not set")
         self._engine = open_ledger(url)
         self._log = Log(self._engine)
 
@@ -303,7 +304,9 @@ def _write_of(stream: Stream, stored_events: Sequence[StoredEvent], metadata: Me
     first = stored_events[0].originator_version
     for version, stored in enumerate(stored_events, first):
         if stored.originator_version != version:
-            raise IntegrityError(f"{stream}: version {stored.originator_version} does not follow {version - 1}")
+            raise IntegrityError(
+                f"{stream}: version {stored.originator_version} does not follow {version - 1}"
+            )
     now = datetime.now(UTC)
     return Write(
         stream=stream,
