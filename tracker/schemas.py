@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import jsonschema
 import msgspec
-from jsonschema import Draft202012Validator
 
 from tracker.errors import BadInput
 from tracker.spec import JsonObject
+
+if TYPE_CHECKING:
+    import jsonschema
 
 ANNOTATION = "x-runledger"
 ReferenceKind = Literal["dataset", "benchmark"]
@@ -65,6 +66,8 @@ def merge(under: JsonObject, over: JsonObject) -> JsonObject:
 
 def validate(schema: JsonObject, value: object) -> None:
     """Raises `BadInput` with the place and the problem that says most."""
+    from jsonschema import Draft202012Validator  # seconds, and most of those who import this never validate
+
     errors = list(Draft202012Validator(schema).iter_errors(value))
     if errors:
         error = _meant(schema, max(errors, key=_weight))
