@@ -64,7 +64,7 @@ def follow_to_the_end(client: Client, run_id: str, output: Output) -> Run:
     return run
 
 
-def snapshots(client: Client, run_id: str, poll_seconds: float = POLL_SECONDS) -> Iterator[Snapshot]:
+def snapshots(client: Client, run_id: str) -> Iterator[Snapshot]:
     """Looks at a run until it has ended; every event of its life is in exactly one of them."""
     seen, is_ended = 0, False
     while not is_ended:
@@ -74,7 +74,7 @@ def snapshots(client: Client, run_id: str, poll_seconds: float = POLL_SECONDS) -
         is_ended = run.is_ended and run.version <= seen
         yield Snapshot(run=run, facts=facts, metrics=client.metrics(run_id))
         if not is_ended:
-            time.sleep(poll_seconds)
+            time.sleep(POLL_SECONDS)
 
 
 def view_for(output: Output) -> View:
@@ -135,13 +135,14 @@ class LiveView:
     def show(self, snapshot: Snapshot) -> None:
         for fact in snapshot.facts:
             self._bar.console.print(sentence(fact), markup=False)
-        progress = snapshot.run.progress
+        progress, is_done = snapshot.run.progress, snapshot.run.status == "completed"
         self._bar.update(
             self._task,
             description=how_far(snapshot.run),
-            completed=(progress.done or 0) if progress else 0,
-            total=progress.total if progress else None,
+            completed=1 if is_done else (progress and progress.done) or 0,
+            total=1 if is_done else progress and progress.total,
             latest=latest(snapshot.metrics),
+            refresh=True,
         )
 
     def close(self) -> None:
