@@ -14,10 +14,11 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from tracker import events
 from tracker.aggregates import registry
 from tracker.aggregates.registry import Aggregate, AnyCommand
 from tracker.envelope import Fence, Metadata, NewEvent, Recorded, Write
-from tracker.errors import NotFound, WrongExpectedVersion
+from tracker.errors import BadInput, NotFound, WrongExpectedVersion
 from tracker.events.base import Event
 from tracker.ids import Stream
 
@@ -71,6 +72,7 @@ class _Pending:
 
     def decide(self, command: AnyCommand) -> None:
         for event in self.aggregate.decide(self.state, command):
+            _check_storable(event)
             self.state = self.aggregate.evolve(self.state, event)
             self.events.append(event)
 
@@ -204,6 +206,16 @@ class Dispatcher:
 def _check_version(pending: _Pending, expected_version: int | None) -> None:
     if expected_version is not None and pending.expected_version != expected_version:
         raise WrongExpectedVersion(pending.stream, expected_version, pending.expected_version)
+
+
+def _check_storable(event: Event) -> None:
+    """JSON knows integers and texts that the log does not: refused here, whatever field they stand in."""
+    try:
+        events.encode(event)
+    except OverflowError:
+        raise BadInput("$", "an integer does not fit into 64 bits") from None
+    except UnicodeEncodeError:
+        raise BadInput("$", "a text is not valid Unicode") from None
 
 
 def _fold(aggregate: Aggregate[State], recorded: Sequence[Recorded]) -> State | None:

@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from tracker.aggregates.experiment import ArchiveExperiment, CreateExperiment, RenameExperiment
 from tracker.aggregates.registry import EXPERIMENT, RUN
 from tracker.aggregates.run import RequestCancellation, RequestRun, StartAttempt, TagRun
 from tracker.dispatch import MAX_TRIES, Dispatcher
 from tracker.envelope import Fence, Metadata, NewEvent, Write
-from tracker.errors import Fenced, NotFound, WrongExpectedVersion
+from tracker.errors import BadInput, Fenced, NotFound, WrongExpectedVersion
 from tracker.events.experiment import ExperimentCreated, ExperimentRenamed
 from tracker.events.telemetry import LogsRecorded
 from tracker.ids import Digest, ExperimentId, RunId, experiment_stream, run_stream, telemetry_stream
@@ -148,6 +149,15 @@ def test_an_exception_within_the_transaction_refuses_the_append() -> None:
     assert log.head() == 0
 
 
+@pytest.mark.parametrize("name", [2**64, -(2**63) - 1, "\ud800"])
+def test_a_value_that_the_log_cannot_hold_is_refused(name: object) -> None:
+    spec = RunSpec(recipe="lm", version=1, digest="d", values={"seed": name})
+    log = InMemoryLog()
+    with pytest.raises(BadInput, match=r"64 bits|Unicode"):
+        dispatcher(log).dispatch(replace(REQUEST, spec=spec), ME)
+    assert log.head() == 0
+
+
 def test_a_fence_of_another_epoch_refuses_the_append() -> None:
     log = InMemoryLog()
     dispatcher(log).dispatch(REQUEST, ME)
@@ -170,11 +180,7 @@ def test_telemetry_is_recorded_without_a_decision_and_counts_once() -> None:
     assert dispatcher(log).record(stream, 0, [batch]) == 1
     assert dispatcher(log).record(stream, 0, [batch]) == 1
     with pytest.raises(WrongExpectedVersion):
-        dispatcher(log).record(stream, 0, [NewEvent(**{**_fields(batch), "event_id": UUID(int=2)})])
-
-
-def _fields(new: NewEvent) -> dict[str, Any]:
-    return {name: getattr(new, name) for name in new.__struct_fields__}
+        dispatcher(log).record(stream, 0, [replace(batch, event_id=UUID(int=2))])
 
 
 def test_an_aggregate_without_events_is_not_found() -> None:

@@ -60,6 +60,10 @@ def test_a_name_is_a_name(name: str) -> None:
     given(requested()).when(RenameRun(run_id=R, name=name)).refused_with(BadInput, r"\$\.name")
 
 
+def test_a_priority_is_bounded() -> None:
+    given().when(request(priority=1_000_001)).refused_with(BadInput, r"\$\.priority")
+
+
 def test_a_tag_has_a_key_and_a_bounded_value() -> None:
     given().when(request(tags={"": "x"})).refused_with(BadInput, r"\$\.tags")
     given(requested()).when(TagRun(run_id=R, added={"a": "x" * 5_001})).refused_with(BadInput, r"\$\.tags\.a")

@@ -41,7 +41,7 @@ from tracker.aggregates.run.ending import end_attempt
 from tracker.aggregates.run.recording import delete_checkpoint, record, record_evaluation
 from tracker.aggregates.run.state import Run
 from tracker.aggregates.texts import check_name, check_tags
-from tracker.errors import NotFound
+from tracker.errors import BadInput, NotFound
 from tracker.events.run import (
     RunCancellationRequested,
     RunEvent,
@@ -58,6 +58,7 @@ from tracker.events.run import (
 )
 
 Events = tuple[RunEvent, ...]
+MAX_PRIORITY = 1_000_000
 
 
 def decide(state: Run | None, command: Command) -> Events:
@@ -101,6 +102,8 @@ def decide(state: Run | None, command: Command) -> Events:
 def _request(state: Run | None, command: RequestRun) -> Events:
     check_name(command.name)
     check_tags(command.tags)
+    if abs(command.priority) > MAX_PRIORITY:
+        raise BadInput("$.priority", f"must lie between -{MAX_PRIORITY} and {MAX_PRIORITY}")
     requested = RunRequested(
         experiment_id=command.experiment_id,
         name=command.name,
