@@ -14,6 +14,7 @@ import msgspec
 
 from tracker.events.base import ForkPoint, ResumePoint
 from tracker.events.benchmark import Direction
+from tracker.events.dataset import Generated, Uploaded
 from tracker.events.run import RunEnvironmentRecorded
 from tracker.spec import DeviceRequest, JsonObject, Limits, RunSpec, Scalar
 
@@ -90,12 +91,15 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     experiment_id: str
+    position: int
+    version: int
     name: str
     description: str
     archived: bool
+    runs: int
+    """How many runs were requested in it, the hidden ones among them."""
     created_at: datetime
     created_by: str
-    version: int
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +149,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     external: bool
     hidden: bool
     attempt: int | None
-    """The latest attempt that started; None before the first."""
+    """The attempt that executes, waits for a worker, or came last."""
     step: int | None
     """Of the last recorded checkpoint."""
     tags: dict[str, str]
@@ -202,28 +206,32 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MetricSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The effective points of one metric in a few numbers."""
+    """The effective points of one metric in a few numbers; the least and greatest of the finite ones."""
 
     key: str
-    count: int
+    points: int
+    non_finite: int
+    last_value: Number
     last_step: int
-    last: Number
-    min: Number | None
-    """None where every value is NaN."""
+    last_time: int
+    """µs since 1970."""
+    min_value: Number | None
     min_step: int | None
-    max: Number | None
+    max_value: Number | None
     max_step: int | None
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """A curve as columns, in the order in which the points were logged."""
+    """A curve as columns, in the order in which the points were logged, attempt after attempt."""
 
     key: str
-    total: int
-    """Points before downsampling."""
+    points: int
+    """How many there are; fewer are shown where the curve was thinned out."""
+    non_finite: int
     attempt: list[int]
     step: list[int]
-    time: list[datetime]
+    time: list[int]
+    """µs since 1970, the writer's clock."""
     value: list[Number]
 
 
@@ -242,19 +250,24 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """One checkpoint on one benchmark."""
 
     evaluation_id: str
+    position: int
+    version: int
     run_id: str
     step: int
     checkpoint: str
     benchmark_id: str
-    status: str
-    """requested, running, completed, failed or superseded."""
+    status: Literal["requested", "running", "completed", "failed", "superseded"]
+    attempt: int | None
+    worker: str | None
     scores: list[ScoreAnswer]
-    items: int | None
     predictions: str | None
     """Digest of the predictions' blob."""
-    version: int
-    position: int
+    items: int | None
+    error_class: str | None
+    message: str | None
+    superseded_by: str | None
     requested_at: datetime
+    requested_by: str
     ended_at: datetime | None
     links: dict[str, str] = {}
 
@@ -270,20 +283,24 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
+    position: int
+    version: int
     name: str
     format: str
     items: int
     size_bytes: int
-    source: JsonObject
+    source: Generated | Uploaded
     statistics: dict[str, Number]
     description: str
     registered_at: datetime
-    version: int
+    registered_by: str
     links: dict[str, str] = {}
 
 
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     benchmark_id: str
+    position: int
+    version: int
     name: str
     dataset: str
     scorer: str
@@ -293,7 +310,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     baseline: str | None
     """The evaluation that others are compared with."""
     defined_at: datetime
-    version: int
+    defined_by: str
 
 
 class RecipeAnswer(msgspec.Struct, frozen=True, kw_only=True):

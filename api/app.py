@@ -1,0 +1,112 @@
+"""The Litestar application: routes, what they are given, and how their errors are told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from litestar import Litestar, Request, Router
+from litestar.concurrency import set_asyncio_executor
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.params import QueryParameter
+from litestar.types import ASGIApp
+
+from api import problems, tokens
+from api.backend import Backend, Views
+from api.describe import DocumentPlugin, operation_id
+from api.encoding import JsonResponse, StrictRequest
+from api.errors import UnsupportedContentType
+from api.front_door import FrontDoor
+from api.given import GivenBackend
+from api.rest import UNVERSIONED, VERSIONED
+from tracker.envelope import Metadata
+
+API = "/api/v1"
+
+
+def create_app(backend: Backend) -> ASGIApp:
+    """The whole application over an open backend, which it closes when it ends."""
+    set_asyncio_executor(ThreadPoolExecutor(backend.settings.threads, "request"))
+    app = create_litestar(backend)
+
+    def holder_of(token: str) -> str | None:
+        return tokens.holder_of(backend.ledger, token)
+
+    return FrontDoor(app, backend.settings, holder_of)
+
+
+def create_litestar(backend: Backend) -> Litestar:
+    return Litestar(
+        route_handlers=[Router(API, route_handlers=VERSIONED), *UNVERSIONED],
+        state=State({"backend": backend}),
+        lifespan=[_closing],
+        dependencies={
+            "backend": Provide(provide_backend, sync_to_thread=False),
+            "metadata": Provide(provide_metadata, sync_to_thread=False),
+            "views": Provide(provide_views),
+        },
+        guards=[check_content_type],
+        exception_handlers={Exception: problems.answer},
+        request_class=StrictRequest,
+        response_class=JsonResponse,
+        request_max_body_size=backend.settings.max_body_bytes,
+        openapi_config=OpenAPIConfig(
+            title="Runledger",
+            version="1",
+            description="The ledger of record for model training.",
+            path="/schema",
+            render_plugins=[DocumentPlugin()],
+            use_handler_docstrings=True,
+            operation_id_creator=operation_id,
+        ),
+        logging_config=None,
+    )
+
+
+def provide_backend(state: State) -> Backend:
+    backend: Backend = state.backend
+    return backend
+
+
+def provide_metadata(request: Request[str, Any, State]) -> Metadata:
+    """Who writes: the token's holder. A caller's X-Request-Id ties together what it caused."""
+    return Metadata(actor=request.user, correlation_id=request.headers.get("x-request-id"))
+
+
+async def provide_views(
+    backend: GivenBackend,
+    request: Request[str, Any, State],
+    after: Annotated[
+        int | None,
+        QueryParameter(
+            ge=0,
+            le=2**62,
+            required=False,
+            description="Answer from a read model that has seen this position; 503 if it does not in time.",
+        ),
+    ] = None,
+) -> Views:
+    needed = request.route_handler.opt.get("projections", ())
+    return await backend.caught_up(after, needed)
+
+
+def check_content_type(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """A body must be of the type that the route reads; no form of a web page ever is."""
+    expected = str(handler.opt.get("content_type", "application/json"))
+    headers = connection.headers
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    actual = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if (has_body or actual) and connection.scope["method"] not in ("GET", "HEAD") and actual != expected:
+        raise UnsupportedContentType(expected, actual)
+
+
+@asynccontextmanager
+async def _closing(app: Litestar) -> AsyncIterator[None]:
+    yield
+    app.state.backend.close()

@@ -1,0 +1,108 @@
+"""What the routes work with: the two databases, the log, the dispatcher, the blobs and the hub.
+
+Routes are synchronous functions run in a bounded pool of threads (`api.app`), so no database work happens
+on the event loop. What waits, waits on the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import msgspec
+from litestar.concurrency import sync_to_thread
+from sqlalchemy import Connection, Engine
+
+from api.errors import PositionNotReached
+from api.hub import Hub
+from api.settings import ApiSettings
+from projections import positions
+from tracker.blobs import Blobs
+from tracker.datasets import Contents
+from tracker.dispatch import Dispatcher
+from tracker.settings import StorageSettings
+from tracker.store import engine as engines
+from tracker.store.log import Log
+
+POLL_SECONDS = 0.02
+
+
+class Views(msgspec.Struct, frozen=True):
+    """The read models, at least as far as the reader asked for."""
+
+    engine: Engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with engines.read(self.engine) as conn:
+            yield conn
+
+
+class Backend(msgspec.Struct, frozen=True, kw_only=True):
+    settings: ApiSettings
+    ledger: Engine
+    views: Views
+    log: Log
+    dispatcher: Dispatcher
+    blobs: Blobs
+    hub: Hub
+    made: dict[str, Contents] = {}
+    """What generators made in the life of this process, by generator and options."""
+
+    @contextmanager
+    def rows(self) -> Iterator[Connection]:
+        """The rows beside the log: leases, workers, tokens, the queue."""
+        with engines.read(self.ledger) as conn:
+            yield conn
+
+    async def caught_up(self, after: int | None, projections: Collection[str] = ()) -> Views:
+        """The read models once those named, or all, are at `after`: never stale rows.
+
+        Raises `PositionNotReached`.
+        """
+        if after is None:
+            return self.views
+        deadline = time.monotonic() + self.settings.after_seconds
+        while (reached := await sync_to_thread(self.reached, projections)) < after:
+            if time.monotonic() > deadline:
+                raise PositionNotReached(after, reached)
+            await asyncio.sleep(POLL_SECONDS)
+        return self.views
+
+    def reached(self, projections: Collection[str] = ()) -> int:
+        """How far the slowest of these projections is, or of all."""
+        with self.views.read() as conn:
+            found = positions.positions(conn)
+        return min(at for name, at in found.items() if not projections or name in projections)
+
+    def close(self) -> None:
+        self.hub.close()
+        self.log.close()
+        self.ledger.dispose()
+        self.views.engine.dispose()
+
+
+def open_backend(settings: ApiSettings, storage: StorageSettings) -> Backend:
+    """Opens both databases, which must have been migrated. Raises `StoreUnavailable`."""
+    return backend_over(
+        settings,
+        ledger=engines.open_ledger(storage.ledger),
+        views=engines.open_views(storage.views),
+        blobs=Blobs(storage.blobs),
+    )
+
+
+def backend_over(settings: ApiSettings, *, ledger: Engine, views: Engine, blobs: Blobs) -> Backend:
+    log = Log(ledger)
+    return Backend(
+        settings=settings,
+        ledger=ledger,
+        views=Views(views),
+        log=log,
+        dispatcher=Dispatcher(log, clock=lambda: datetime.now(UTC)),
+        blobs=blobs,
+        hub=Hub(log),
+    )

@@ -1,0 +1,23 @@
+"""Commands over HTTP: dispatched under If-Match, answered with the position and the new ETag."""
+
+from __future__ import annotations
+
+from litestar import Response
+
+from api.answers import Written
+from api.backend import Backend
+from api.conditions import etag, expected_version, stale_is_refused
+from api.encoding import JsonResponse
+from tracker.aggregates.registry import AnyCommand
+from tracker.envelope import Metadata
+
+
+def changed(
+    backend: Backend, metadata: Metadata, if_match: str | None, *commands: AnyCommand
+) -> Response[Written]:
+    """Carry out the commands, all to one aggregate, in one append. Raises what they are refused with."""
+    expected = expected_version(if_match)
+    with stale_is_refused(expected):
+        done = backend.dispatcher.dispatch_all(*commands, metadata=metadata, expected_version=expected)
+    written = Written(position=done.position, version=done.version)
+    return JsonResponse(written, headers=etag(done.version))

@@ -1,0 +1,64 @@
+"""Events as they happen, for browsers and programs: server-sent events whose id is the position."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from litestar import Router, get
+from litestar.concurrency import sync_to_thread
+from litestar.params import HeaderParameter, QueryParameter
+from litestar.response import Stream
+
+from api.errors import Fault, Invalid
+from api.given import GivenBackend
+from api.hub import Filter
+
+MEDIA_TYPE = "text/event-stream"
+Kind = Literal["run", "telemetry", "experiment", "dataset", "benchmark", "evaluation", "model", "sweep"]
+LIFE: tuple[Kind, ...] = ("run", "experiment", "dataset", "benchmark", "evaluation", "model", "sweep")
+
+Position = Annotated[
+    int | None,
+    QueryParameter(
+        ge=0, le=2**62, required=False, description="Begin after this position; else with what is new."
+    ),
+]
+
+
+@get("/stream", summary="Follow the log", media_type=MEDIA_TYPE)
+async def follow(
+    backend: GivenBackend,
+    run: Annotated[str | None, QueryParameter(required=False, description="Only events of this run.")] = None,
+    kinds: Annotated[
+        list[Kind] | None,
+        QueryParameter(required=False, description="Kinds of streams; all but telemetry by default."),
+    ] = None,
+    after: Position = None,
+    last_event_id: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID", required=False, description="Sent by a browser that comes back."
+        ),
+    ] = None,
+) -> Stream:
+    """Each event once, in the order of the log, at most five writes a second.
+
+    The event's name is its type, `data` is what `/runs/{run_id}/events` shows of it.
+    """
+    position = _position(last_event_id) if last_event_id else after
+    if position is not None and position > (head := await sync_to_thread(backend.log.head)):
+        raise Invalid([Fault("query: after", f"the log ends at {head}")])
+    wanted = Filter(kinds or LIFE, run)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Stream(backend.hub.watch(wanted, position), media_type=MEDIA_TYPE, headers=headers)
+
+
+def _position(last_event_id: str) -> int:
+    try:
+        return msgspec.convert(last_event_id, Annotated[int, msgspec.Meta(ge=0, le=2**62)], strict=False)
+    except msgspec.ValidationError:
+        raise Invalid([Fault("header: Last-Event-ID", "must be a position")]) from None
+
+
+router = Router("/events", tags=["events"], route_handlers=[follow])
