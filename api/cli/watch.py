@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import click
 import msgspec
@@ -135,15 +135,23 @@ class LiveView:
     def show(self, snapshot: Snapshot) -> None:
         for fact in snapshot.facts:
             self._bar.console.print(sentence(fact), markup=False)
-        progress, is_done = snapshot.run.progress, snapshot.run.status == "completed"
         self._bar.update(
             self._task,
             description=how_far(snapshot.run),
-            completed=1 if is_done else (progress and progress.done) or 0,
-            total=1 if is_done else progress and progress.total,
             latest=latest(snapshot.metrics),
             refresh=True,
+            **_measure(snapshot.run),
         )
 
     def close(self) -> None:
         self._bar.stop()
+
+
+def _measure(run: Run) -> dict[str, Any]:
+    """How full the bar is; without a total it only shows that something moves."""
+    if run.status == "completed":
+        return {"completed": 1, "total": 1}
+    return {
+        "completed": (run.progress and run.progress.done) or 0,
+        "total": run.progress and run.progress.total,
+    }
