@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import numpy as np
@@ -205,10 +208,6 @@ class Told:
         return list(diff(self.log, driver, make_reader(self.log, self.settings)))
 
 
-class StartServer(Protocol):
-    def __call__(self, folder: Path, port: int) -> subprocess.Popen[bytes]: ...
-
-
 @pytest.fixture
 def blobs(tmp_path: Path) -> Blobs:
     return Blobs(f"file://{tmp_path / 'blobs'}")
@@ -231,14 +230,18 @@ def mlflow() -> MemoryMlflow:
 
 @pytest.fixture(scope="session")
 def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A stock server for the whole session."""
+    """A stock server for the whole session; RUNLEDGER_TEST_MLFLOW_URL names one that runs already."""
+    if url := os.environ.get("RUNLEDGER_TEST_MLFLOW_URL"):
+        yield url
+        return
     port = free_port()
     process = start_server(tmp_path_factory.mktemp("mlflow"), port)
     try:
+        wait_until(lambda: _answers(port), 180.0)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(20)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
 
 
 def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
@@ -252,9 +255,9 @@ def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
         "DO_NOT_TRACK": "true",
     }
     with (folder / "server.log").open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=folder)
-    wait_until(lambda: _answers(port), 60.0)
-    return process
+        return subprocess.Popen(
+            command, env=environment, stdout=output, stderr=output, cwd=folder, start_new_session=True
+        )
 
 
 def free_port() -> int:
@@ -277,3 +280,24 @@ def _answers(port: int) -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
     except httpx.TransportError:
         return False
+
+
+@pytest.fixture(scope="session")
+def make_remote() -> Callable[[str], MlflowDriver]:
+    """Imports mlflow, which takes seconds, only where it is wanted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        remote = importlib.import_module("projections.mlflow.remote")
+    remote.prepare_environment(os.environ)
+    made: Callable[[str], MlflowDriver] = remote.RemoteMlflow
+    return made
+
+
+@pytest.fixture
+def remote(mlflow_url: str, make_remote: Callable[[str], MlflowDriver]) -> MlflowDriver:
+    return make_remote(mlflow_url)
+
+
+@pytest.fixture
+def absent_remote(make_remote: Callable[[str], MlflowDriver]) -> MlflowDriver:
+    return make_remote(f"http://127.0.0.1:{free_port()}")
