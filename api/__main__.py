@@ -8,9 +8,11 @@ import os
 import signal
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
+from litestar.concurrency import set_asyncio_executor
 
 from api import tokens
 from api.app import create_app
@@ -39,6 +41,7 @@ def main() -> int:
     except StoreUnavailable as problem:
         logger.critical("%s", problem)
         return EXIT_UNAVAILABLE
+    set_asyncio_executor(ThreadPoolExecutor(settings.threads, "request"))
     asyncio.run(serve(settings, backend))
     return 0
 

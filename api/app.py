@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from litestar import Litestar, Request, Router
-from litestar.concurrency import set_asyncio_executor
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -32,7 +30,6 @@ API = "/api/v1"
 
 def create_app(backend: Backend) -> ASGIApp:
     """The whole application over an open backend, which it closes when it ends."""
-    set_asyncio_executor(ThreadPoolExecutor(backend.settings.threads, "request"))
     app = create_litestar(backend)
 
     def holder_of(token: str) -> str | None:

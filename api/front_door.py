@@ -18,7 +18,7 @@ from litestar.datastructures import Headers
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api import encoding, problems, telemetry
-from api.errors import ForeignOrigin, Unauthorized, UnknownHost
+from api.errors import ApiError, BadRequest, ForeignOrigin, Unauthorized, UnknownHost
 from api.settings import ApiSettings, as_address, names
 from tracker.errors import TrackerError
 
@@ -49,10 +49,11 @@ class FrontDoor:
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             headers = Headers.from_scope(scope)
+            _check_address(scope)
             self._check_host(headers.get("host", ""))
             self._check_origin(headers.get("origin"), headers.get("host", ""))
             scope["user"] = await self._actor(scope["path"], headers.get("authorization"))
-        except (UnknownHost, ForeignOrigin, Unauthorized, TrackerError) as error:
+        except (ApiError, TrackerError) as error:
             await _refuse(error, send)
         else:
             await self.app(scope, receive, send)
@@ -82,6 +83,12 @@ class FrontDoor:
         if holder is None:
             raise Unauthorized("the token is not known, or was revoked")
         return f"api:{holder}"
+
+
+def _check_address(scope: HTTPScope) -> None:
+    """No name has a NUL character in it, and PostgreSQL can hold none."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise BadRequest("the address has a NUL character in it")
 
 
 def _hostname(netloc: str) -> str:
