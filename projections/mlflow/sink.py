@@ -56,9 +56,10 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
+    """Ids in the order of the log."""
+
     runs: dict[RunId, None]
-    """In the order of the log."""
-    experiments: frozenset[str]
+    experiments: dict[str, None]
 
 
 class Sink:
@@ -110,7 +111,7 @@ class Sink:
         """One page, and the quarantined runs whose time has come. The position reached."""
         page = self._log.tail(position, limit=PAGE, kinds=KINDS)
         touched = _touched(page.events)
-        for experiment_id in sorted(touched.experiments):
+        for experiment_id in touched.experiments:
             self._bring_experiment(experiment_id, stop)
         due = [RunId(run_id) for run_id in self._state.due(self._clock())]
         self._bring([*touched.runs, *(run_id for run_id in due if run_id not in touched.runs)], stop)
@@ -231,7 +232,7 @@ class Sink:
 
 def _touched(page: Sequence[Recorded]) -> Touched:
     runs: dict[RunId, None] = {}
-    experiments: set[str] = set()
+    experiments: dict[str, None] = {}
     for recorded in page:
         match kind_of(recorded.stream):
             case "telemetry":
@@ -239,8 +240,8 @@ def _touched(page: Sequence[Recorded]) -> Touched:
             case "run":
                 runs[RunId(id_of(recorded.stream))] = None
             case _:
-                experiments.add(id_of(recorded.stream))
-    return Touched(runs=runs, experiments=frozenset(experiments))
+                experiments[id_of(recorded.stream)] = None
+    return Touched(runs=runs, experiments=experiments)
 
 
 def _found(mirror: Mirror) -> RunState:
