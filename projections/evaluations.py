@@ -57,7 +57,7 @@ evaluation_scores = Table(
 )
 """What can be ranked; the scores with their intervals lie in `evaluations_v1.scores`."""
 
-Status = Literal["requested", "running", "completed", "failed", "superseded"]
+Status = Literal["queued", "running", "completed", "failed", "superseded"]
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +168,7 @@ def _request(rows: History, fact: Fact, event: facts.EvaluationRequested) -> Non
         evaluation_id=fact.subject,
         position=fact.position,
         version=fact.version,
-        status="requested",
+        status="queued",
         requested_at=fact.at,
         **msgspec.structs.asdict(event),
     )
@@ -179,7 +179,7 @@ def _changes(fact: Fact) -> dict[str, Any]:
         case facts.EvaluationStarted() as event:
             return {"status": "running", "attempt": event.attempt, "worker": event.worker}
         case facts.EvaluationLost():
-            return {"status": "requested", "worker": None}
+            return {"status": "queued", "worker": None}
         case facts.EvaluationCompleted() as event:
             return {
                 "status": "completed",

@@ -47,7 +47,7 @@ def position(conn: Connection, name: str) -> int:
 
 
 def positions(conn: Connection) -> dict[str, int]:
-    found = dict(conn.execute(select(cursors.c.name, cursors.c.position)).tuples().all())
+    found = {row.name: row.position for row in conn.execute(select(cursors))}
     return {each.name: found.get(each.cursor, 0) for each in PROJECTIONS}
 
 
@@ -59,9 +59,7 @@ def lag(conn: Connection, log: Log) -> dict[str, int]:
 def status(conn: Connection, head: int) -> tuple[ProjectionStatus, ...]:
     """Of every projection, for a log that stands at `head`."""
     reached = positions(conn)
-    versions: dict[str, int] = dict(
-        conn.execute(select(activations.c.projection, activations.c.version)).tuples().all()
-    )
+    versions = {row.projection: row.version for row in conn.execute(select(activations))}
     stopped = {row["cursor"]: _stoppage(dict(row)) for row in conn.execute(select(stoppages)).mappings()}
     return tuple(
         ProjectionStatus(

@@ -111,8 +111,10 @@ class Runner:
         except StoreUnavailable:
             raise
         except Exception as problem:  # noqa: BLE001 - stops one projection, keeps the others
-            return self._isolate(members, position, page, problem)
-        return True
+            failure = problem
+        else:
+            return True
+        return self._isolate(members, position, page, failure)
 
     def _isolate(self, members: Sequence[Projection], position: int, page: Page, problem: Exception) -> bool:
         """Halves what failed, first the members, then the batch, down to one event of one projection."""

@@ -13,12 +13,21 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, Table, Text
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 views = MetaData()
 
 FOREVER = 2**63 - 1
 """`valid_to` of the row that holds now."""
+
+
+class _SqliteReal(UserDefinedType[Any]):
+    """A float column that takes what it is given: SQLAlchemy's own would make a float of the text again."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **options: Any) -> str:
+        return "DOUBLE"
 
 
 class Real(TypeDecorator[float]):
@@ -29,6 +38,9 @@ class Real(TypeDecorator[float]):
 
     impl = Double
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return _SqliteReal() if dialect.name == "sqlite" else dialect.type_descriptor(Double())
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> Any:
         if value is not None and dialect.name == "sqlite" and math.isnan(value):

@@ -107,13 +107,18 @@ def story(log: Log) -> Story:
 
 
 @pytest.fixture
-def catch_up(log: Log, views: Engine) -> Callable[[], None]:
-    """Brings all projections up to date."""
-    return Runner(log, views).catch_up
+def conn(views: Engine) -> Iterator[Connection]:
+    """Reads the views. What it sees is as of its first question since the last `catch_up`."""
+    with views.connect() as conn:
+        yield conn
 
 
 @pytest.fixture
-def conn(views: Engine) -> Iterator[Connection]:
-    """Reads the views, each statement by itself, so that it sees what the runner did before it."""
-    with views.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        yield conn
+def catch_up(log: Log, views: Engine, conn: Connection) -> Callable[[], None]:
+    """Brings all projections up to date."""
+
+    def run() -> None:
+        conn.rollback()
+        Runner(log, views).catch_up()
+
+    return run
