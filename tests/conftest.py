@@ -1,6 +1,6 @@
 """Databases for the tests: each test gets its own, migrated, on SQLite and on PostgreSQL.
 
-Migrated once per session; a test's own is a copy of that file, or a database made from that template.
+Migrated once per session; a test's own is a copy of that file, or that database, cleared.
 PostgreSQL is found through RUNLEDGER_TEST_POSTGRESQL_URL (its database is only where we begin from);
 where there is none the tests are skipped, or failed where CI is set.
 """
@@ -26,7 +26,7 @@ POSTGRESQL_URL = os.environ.get("RUNLEDGER_TEST_POSTGRESQL_URL", "postgresql://r
 
 
 class Databases(Protocol):
-    """Makes databases of one kind. What it made is dropped at the end."""
+    """Lends databases of one kind, until `take_back`."""
 
     def migrated(self) -> tuple[str, str]:
         """Addresses of a fresh ledger and its views, both migrated."""
@@ -34,8 +34,13 @@ class Databases(Protocol):
     def empty(self) -> str:
         """The address of a database that holds nothing yet."""
 
+    def take_back(self) -> None:
+        """What was lent is not used any more."""
+
 
 class SqliteDatabases:
+    """Files; a migrated one is a copy of one that was migrated once."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._template = folder / "template"
@@ -50,37 +55,93 @@ class SqliteDatabases:
     def empty(self) -> str:
         return f"sqlite:///{self._folder / uuid.uuid4().hex}.db"
 
+    def take_back(self) -> None:
+        """pytest removes the folder."""
+
     def _urls(self, folder: Path) -> tuple[str, str]:
         return f"sqlite:///{folder / 'ledger.db'}", f"sqlite:///{folder / 'views.db'}"
 
 
 class PostgresqlDatabases:
+    """Databases that are used again and again: to drop one takes seconds, to clear it milliseconds."""
+
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
-        self._made: list[str] = []
-        self._template = self._create()
-        _migrate(self._url(self._template), self._url(self._template))
+        self._migrated: list[str] = []
+        self._empty: list[str] = []
+        self._lent: list[tuple[list[str], str]] = []
 
     def migrated(self) -> tuple[str, str]:
-        url = self._url(self._create(f"TEMPLATE {self._template}"))
-        return url, url
+        name = self._migrated.pop() if self._migrated else self._create_migrated()
+        self._lent.append((self._migrated, name))
+        self._run(name, CLEAR)
+        return _postgresql_url(name), _postgresql_url(name)
 
     def empty(self) -> str:
-        return self._url(self._create())
+        name = self._empty.pop() if self._empty else self._create()
+        self._lent.append((self._empty, name))
+        self._run(name, "DROP SCHEMA IF EXISTS ledger, views CASCADE")
+        return _postgresql_url(name)
+
+    def take_back(self) -> None:
+        for free, name in self._lent:
+            free.append(name)
+        self._lent.clear()
 
     def drop_all(self) -> None:
-        for name in self._made:
+        self.take_back()
+        for name in (*self._migrated, *self._empty):
             self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        self._made.clear()
 
-    def _create(self, options: str = "") -> str:
-        name = f"runledger_test_{os.getpid()}_{uuid.uuid4().hex[:12]}"
-        self._connection.execute(f"CREATE DATABASE {name} {options}")
-        self._made.append(name)
+    def _create_migrated(self) -> str:
+        name = self._create()
+        _migrate(_postgresql_url(name), _postgresql_url(name))
+        self._run(name, KEEP_FIRST_ROWS)
         return name
 
-    def _url(self, name: str) -> str:
-        return make_url(POSTGRESQL_URL).set(database=name).render_as_string(hide_password=False)
+    def _create(self) -> str:
+        name = f"runledger_test_{os.getpid()}_{uuid.uuid4().hex[:12]}"
+        self._connection.execute(f"CREATE DATABASE {name}")
+        return name
+
+    def _run(self, name: str, statements: str) -> None:
+        """Alone in the database: what a killed process has left there is ended first."""
+        self._connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+        with psycopg.connect(_postgresql_url(name)) as connection:
+            connection.execute(statements)
+
+
+# What the migrations have put in is kept beside the tables, and put back after each clearing.
+KEEP_FIRST_ROWS = """
+CREATE SCHEMA first_rows;
+DO $$ DECLARE t record; BEGIN
+    FOR t IN SELECT schemaname, tablename, schemaname || '_' || tablename AS kept FROM pg_tables
+        WHERE schemaname IN ('ledger', 'views')
+    LOOP
+        EXECUTE format('CREATE TABLE first_rows.%I AS TABLE %I.%I', t.kept, t.schemaname, t.tablename);
+    END LOOP;
+END $$
+"""
+CLEAR = """
+DO $$ DECLARE t record; BEGIN
+    ALTER TABLE ledger.events DISABLE TRIGGER ALL;
+    ALTER TABLE ledger.log_info DISABLE TRIGGER ALL;
+    FOR t IN SELECT schemaname, tablename, schemaname || '_' || tablename AS kept FROM pg_tables
+        WHERE schemaname IN ('ledger', 'views')
+    LOOP
+        EXECUTE format('DELETE FROM %I.%I', t.schemaname, t.tablename);
+        EXECUTE format('INSERT INTO %I.%I TABLE first_rows.%I', t.schemaname, t.tablename, t.kept);
+    END LOOP;
+    ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER events_refuse_change;
+    ALTER TABLE ledger.log_info ENABLE ALWAYS TRIGGER log_info_refuse_change;
+END $$
+"""
+
+
+def _postgresql_url(name: str) -> str:
+    return make_url(POSTGRESQL_URL).set(database=name).render_as_string(hide_password=False)
 
 
 def _migrate(ledger_url: str, views_url: str) -> None:
@@ -94,20 +155,31 @@ def _migrate(ledger_url: str, views_url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+def _sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
     return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
 
 
 @pytest.fixture(scope="session")
-def postgresql_databases() -> Iterator[Databases]:
+def _postgresql_server() -> Iterator[PostgresqlDatabases]:
     try:
         connection = psycopg.connect(POSTGRESQL_URL, autocommit=True, connect_timeout=3)
     except psycopg.OperationalError as problem:
         missing(f"PostgreSQL at {POSTGRESQL_URL}: {problem}")
     with connection:
-        databases = PostgresqlDatabases(connection)
-        yield databases
-        databases.drop_all()
+        server = PostgresqlDatabases(connection)
+        yield server
+        server.drop_all()
+
+
+@pytest.fixture
+def sqlite_databases(_sqlite_files: SqliteDatabases) -> Databases:
+    return _sqlite_files
+
+
+@pytest.fixture
+def postgresql_databases(_postgresql_server: PostgresqlDatabases) -> Iterator[Databases]:
+    yield _postgresql_server
+    _postgresql_server.take_back()
 
 
 def missing(what: str) -> None:
