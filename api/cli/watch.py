@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import click
@@ -17,7 +18,9 @@ from api.cli.output import Output, with_output
 from api.cli.sentences import how_far, latest, sentence, summary
 from api.client import Client
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
+METRICS_SECONDS = 2.0
+"""Between two looks at the metrics, which cost more: the training may have only these cores, too."""
 LINE_SECONDS = 5.0
 """Without a terminal: a line of progress no more often than this."""
 
@@ -66,15 +69,30 @@ def follow_to_the_end(client: Client, run_id: str, output: Output) -> Run:
 
 def snapshots(client: Client, run_id: str) -> Iterator[Snapshot]:
     """Looks at a run until it has ended; every event of its life is in exactly one of them."""
-    seen, is_ended = 0, False
+    seen, is_ended, metrics = 0, False, Fresh(lambda: client.metrics(run_id), METRICS_SECONDS)
     while not is_ended:
         run = client.run(run_id)
         facts = [fact for fact in client.facts(run_id) if fact.version > seen] if run.version > seen else []
         seen = facts[-1].version if facts else seen
         is_ended = run.is_ended and run.version <= seen
-        yield Snapshot(run=run, facts=facts, metrics=client.metrics(run_id))
+        yield Snapshot(run=run, facts=facts, metrics=metrics.get())
         if not is_ended:
             time.sleep(POLL_SECONDS)
+
+
+class Fresh:
+    """An answer that is asked for again only when it is older than so many seconds."""
+
+    def __init__(self, ask: Callable[[], list[MetricSummary]], seconds: float) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._asked_at = -math.inf
+        self._answer: list[MetricSummary] = []
+
+    def get(self) -> list[MetricSummary]:
+        if time.monotonic() - self._asked_at >= self._seconds:
+            self._answer, self._asked_at = self._ask(), time.monotonic()
+        return self._answer
 
 
 def view_for(output: Output) -> View:
@@ -102,25 +120,26 @@ class LineView:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._phase = ""
+        self._phase = self._line = ""
         self._said_at = 0.0
 
     def show(self, snapshot: Snapshot) -> None:
         for fact in snapshot.facts:
             self._output.say(sentence(fact))
         progress = snapshot.run.progress
-        if progress is not None and progress.phase is not None and self._is_due(progress.phase):
-            self._output.say(f"          {how_far(snapshot.run):<20}  {latest(snapshot.metrics)}".rstrip())
+        if progress is not None and progress.phase is not None:
+            line = f"          {how_far(snapshot.run):<20}  {latest(snapshot.metrics)}".rstrip()
+            self._say(progress.phase, line)
 
     def close(self) -> None:
         """Nothing is held."""
 
-    def _is_due(self, phase: str) -> bool:
+    def _say(self, phase: str, line: str) -> None:
+        """A new phase at once, more of the same after a while, and nothing twice."""
         now = time.monotonic()
-        if phase == self._phase and now - self._said_at < LINE_SECONDS:
-            return False
-        self._phase, self._said_at = phase, now
-        return True
+        if line != self._line and (phase != self._phase or now - self._said_at >= LINE_SECONDS):
+            self._output.say(line)
+            self._phase, self._line, self._said_at = phase, line, now
 
 
 class LiveView:
