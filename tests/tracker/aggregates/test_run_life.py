@@ -1,0 +1,164 @@
+"""Random command sequences against an independent model of the run's life."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from tests.tracker.aggregates.life import OVER, Answer, Life
+from tests.tracker.builders import R, digest, record_checkpoint, request
+from tracker.aggregates.registry import RUN, AnyCommand
+from tracker.aggregates.run import (
+    CompleteRun,
+    ConfirmCancellation,
+    ConfirmPause,
+    DeleteCheckpoint,
+    FailRun,
+    HideRun,
+    LoseAttempt,
+    PreemptAttempt,
+    RecordParams,
+    RequestCancellation,
+    RequestPause,
+    ResumeRun,
+    RetryRun,
+    ShowRun,
+    StartAttempt,
+    evolve,
+    fold,
+)
+from tracker.dispatch import Dispatcher
+from tracker.envelope import Metadata
+from tracker.errors import TrackerError
+from tracker.ids import run_stream
+from tracker.spec import Limits
+from tracker.store.memory import InMemoryLog
+
+ME = Metadata(actor="me")
+ALWAYS_ALLOWED = {"RunHidden", "RunShown", "RunCheckpointDeleted"}
+
+people = st.sampled_from([RequestCancellation, RequestPause, ResumeRun, RetryRun])
+ways_out = st.sampled_from([CompleteRun, ConfirmCancellation, ConfirmPause, LoseAttempt, PreemptAttempt])
+away = st.sampled_from([0, 0, 0, 0, -1, 1])
+"""How far from the attempt whose turn it is the one that speaks is: mostly not at all."""
+
+
+class RunLife(RuleBasedStateMachine):
+    @initialize(allowed=st.integers(1, 3))
+    def requested(self, allowed: int) -> None:
+        self.log = InMemoryLog()
+        self.dispatcher = Dispatcher(self.log, clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        self.life = Life(allowed=allowed, params={"model.layers": 2})
+        self.dispatcher.dispatch(request(limits=Limits(attempts=allowed)), ME)
+        self.is_hidden = False
+
+    def attempt(self, away: int) -> int:
+        return max(1, self.life.turn + away)
+
+    def send(self, command: AnyCommand, expected: Answer, attempt: int = 0) -> bool:
+        """Dispatch twice: the first time as expected, the second time never any events."""
+        was_over = self.life.phase in OVER
+        answer = self.outcome(command)
+        name = type(command).__name__
+        assert answer == (expected.tags, expected.refusal), (name, self.life)
+        if expected.tags:
+            if was_over and name != "RetryRun":
+                assert set(expected.tags) <= ALWAYS_ALLOWED
+            self.life.happened(name, expected, attempt)
+            assert self.outcome(command)[0] == []
+        return bool(expected.tags)
+
+    def outcome(self, command: AnyCommand) -> tuple[list[str], str | None]:
+        try:
+            done = self.dispatcher.dispatch(command, ME)
+        except TrackerError as error:
+            return [], type(error).__name__
+        return [event.tag for event in done.events], None
+
+    @rule(kind=people)
+    def somebody_asks(self, kind: Any) -> None:
+        self.send(kind(run_id=R), self.life.ask(kind.__name__))
+
+    @rule(away=away, worker=st.sampled_from(["w", "w", "w", "other"]))
+    def an_attempt_starts(self, away: int, worker: str) -> None:
+        attempt = self.attempt(away)
+        command = StartAttempt(run_id=R, attempt=attempt, worker=worker, epoch=attempt)
+        started = self.dispatcher.load(RUN, R).started(attempt)
+        is_same = started is not None and started.worker == worker
+        if self.send(command, self.life.start(attempt, is_same), attempt):
+            now = self.dispatcher.load(RUN, R).attempts[-1].resumed_from
+            assert (now and (now.attempt, now.step)) == self.life.goes_on_from
+
+    @rule(kind=ways_out, away=away)
+    def an_attempt_ends(self, kind: Any, away: int) -> None:
+        attempt = self.attempt(away)
+        extra = {"signal": "SIGTERM"} if kind is PreemptAttempt else {}
+        command = kind(run_id=R, attempt=attempt, **extra)
+        self.send(command, self.life.report(kind.__name__, attempt), attempt)
+
+    @rule(away=away)
+    def an_attempt_fails(self, away: int) -> None:
+        attempt = self.attempt(away)
+        command = FailRun(run_id=R, attempt=attempt, reason="error")
+        self.send(command, self.life.report("FailRun", attempt), attempt)
+
+    @rule(away=away, step=st.integers(0, 9))
+    def an_attempt_saves(self, away: int, step: int) -> None:
+        attempt = self.attempt(away)
+        if self.send(record_checkpoint(step, attempt), self.life.save(attempt, step)):
+            self.life.saved[attempt, step] = True
+            self.life.trail.append((attempt, step))
+
+    @rule(away=st.integers(-2, 0), step=st.integers(0, 9))
+    def a_checkpoint_is_deleted(self, away: int, step: int) -> None:
+        attempt = self.attempt(away)
+        command = DeleteCheckpoint(run_id=R, attempt=attempt, step=step, policy="p")
+        if self.send(command, self.life.delete(attempt, step)):
+            self.life.saved[attempt, step] = False
+
+    @rule(away=away, key=st.sampled_from(["model.layers", "a", "b"]), value=st.integers(1, 2))
+    def a_param_is_recorded(self, away: int, key: str, value: int) -> None:
+        attempt = self.attempt(away)
+        command = RecordParams(run_id=R, attempt=attempt, params={key: value})
+        if self.send(command, self.life.note_params(attempt, key, value)):
+            self.life.params[key] = value
+
+    @rule()
+    def somebody_hides_or_shows(self) -> None:
+        command = ShowRun(run_id=R) if self.is_hidden else HideRun(run_id=R)
+        self.send(command, Answer(tags=["RunShown" if self.is_hidden else "RunHidden"]))
+        self.is_hidden = not self.is_hidden
+
+    @invariant()
+    def the_state_is_what_the_model_says(self) -> None:
+        run = self.dispatcher.load(RUN, R)
+        point = self.life.goes_on_from
+        assert (run.status, run.attempt, run.losses) == (self.life.phase, self.life.turn, self.life.lost)
+        assert run.resume_point is None if point is None else run.resume_point is not None
+        if run.resume_point is not None and point is not None:
+            assert (run.resume_point.attempt, run.resume_point.step) == point
+            assert run.resume_point.digest == digest(point[1], point[0])
+        assert {each.number: each.outcome for each in run.attempts if each.outcome} == self.life.ends
+        assert run.is_hidden == self.is_hidden
+
+    @invariant()
+    def the_stream_is_whole(self) -> None:
+        rows = self.log.read(run_stream(R))
+        assert [row.version for row in rows] == list(range(1, len(rows) + 1))
+        assert [row.position for row in rows] == list(range(1, len(rows) + 1))
+        events: list[Any] = [row.event for row in rows]
+        whole = fold(events)
+        assert whole is not None
+        assert whole.version == len(rows)
+        half = fold(events[: len(events) // 2])
+        for event in events[len(events) // 2 :]:
+            half = evolve(half, event)
+        assert half == whole
+
+
+RunLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestRunLife = RunLife.TestCase
