@@ -99,7 +99,7 @@ def check_content_type(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     headers = connection.headers
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     actual = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if (has_body or actual) and connection.scope["method"] not in ("GET", "HEAD") and actual != expected:
+    if (has_body or actual) and connection.scope.get("method") not in ("GET", "HEAD") and actual != expected:
         raise UnsupportedContentType(expected, actual)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import Headers
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api import encoding, problems, telemetry
@@ -41,10 +42,10 @@ class FrontDoor:
         self._origins = names(settings.allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == ScopeType.HTTP:
+            await self._serve(scope, receive, _counted(scope, send))
+        else:
             await self.app(scope, receive, send)
-            return
-        await self._serve(scope, receive, _counted(scope, send))
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:

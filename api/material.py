@@ -18,7 +18,7 @@ from api.errors import Fault, Invalid
 from api.requests import BenchmarkRecipe, DatasetRecipe
 from tracker import datasets, generators
 from tracker.aggregates.benchmark import DefineBenchmark
-from tracker.aggregates.dataset import RegisterDataset
+from tracker.aggregates.dataset import DescribeDataset, RegisterDataset
 from tracker.datasets import Contents
 from tracker.envelope import Metadata
 from tracker.errors import BadInput
@@ -26,7 +26,7 @@ from tracker.events.dataset import Generated
 from tracker.ids import BenchmarkId, Digest, benchmark_stream, dataset_stream
 from tracker.spec import JsonObject
 
-Command = RegisterDataset | DefineBenchmark
+Command = RegisterDataset | DescribeDataset | DefineBenchmark
 REMEMBERED = 1_000
 
 

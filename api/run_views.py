@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 
-from api import links
+from api import links, unseen
 from api.answers import Artifact, Checkpoint, Progress, Run, RunRow
 from api.backend import Backend, Views
 from api.shapes import shaped
 from projections.runs import answers
 from projections.runs import queries as runs
-from tracker.aggregates.registry import RUN
 from tracker.aggregates.run import ACTIVE
 from tracker.errors import NotFound
 from tracker.ids import RunId, run_stream
@@ -42,7 +39,9 @@ def find(backend: Backend, views: Views, run_id: str, as_of: int | None) -> Run:
     """Raises `NotFound`, also for a run that was not there yet at `as_of`."""
     with views.read() as conn:
         view = runs.get_run(conn, run_id, as_of)
-    run = _unseen(backend, run_id, as_of) if view is None else shaped(view, Run)
+    if view is None:
+        view = unseen.run_from_log(backend.log, run_id, as_of)
+    run = shaped(view, Run)
     progress = _progress(backend, run) if as_of is None and run.status in ACTIVE else None
     return msgspec.structs.replace(run, links=links.of_run(run_id), progress=progress)
 
@@ -58,50 +57,4 @@ def _progress(backend: Backend, run: Run) -> Progress | None:
         total=lease.total,
         progressed_at=lease.progressed_at,
         heartbeat_at=lease.renewed_at,
-    )
-
-
-def _unseen(backend: Backend, run_id: str, as_of: int | None) -> Run:
-    """A run that the projection has not reached: its events are few, so they are folded here."""
-    events = backend.log.read(run_stream(RunId(run_id)))
-    if as_of is not None:
-        events = [each for each in events if each.position <= as_of]
-    if not events:
-        raise NotFound("run", run_id)
-    state = RUN.evolve(None, events[0].event)
-    started_at: datetime | None = None
-    for each in events[1:]:
-        state = RUN.evolve(state, each.event)
-        if each.type == "RunStarted":
-            started_at = started_at or each.recorded_at
-    first, last, asked = events[0], events[-1], state.requested
-    return Run(
-        run_id=run_id,
-        position=first.position,
-        version=state.version,
-        experiment_id=asked.experiment_id,
-        name=state.name,
-        status=state.status,
-        recipe=asked.spec.recipe,
-        attempt=state.attempt,
-        step=None,
-        priority=asked.priority,
-        external=asked.external,
-        hidden=state.is_hidden,
-        tags=state.tags,
-        requested_by=asked.requested_by,
-        requested_at=first.recorded_at,
-        started_at=started_at,
-        updated_at=last.recorded_at,
-        ended_at=None,
-        note=state.note,
-        spec=asked.spec,
-        params=asked.spec.params(),
-        limits=asked.limits,
-        device=asked.device,
-        worker_labels=asked.worker_labels,
-        forked_from=asked.forked_from,
-        attempts=[],
-        failure=None,
-        final_metrics={},
     )

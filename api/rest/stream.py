@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -54,11 +55,15 @@ async def follow(
     return Stream(backend.hub.watch(wanted, position), media_type=MEDIA_TYPE, headers=headers)
 
 
+_convert = partial(msgspec.convert, type=Annotated[int, msgspec.Meta(ge=0, le=2**62)], strict=False)
+
+
 def _position(last_event_id: str) -> int:
     try:
-        return msgspec.convert(last_event_id, Annotated[int, msgspec.Meta(ge=0, le=2**62)], strict=False)
+        position: int = _convert(last_event_id)
     except msgspec.ValidationError:
         raise Invalid([Fault("header: Last-Event-ID", "must be a position")]) from None
+    return position
 
 
 router = Router("/events", tags=["events"], route_handlers=[follow])
