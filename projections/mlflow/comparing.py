@@ -154,8 +154,8 @@ def _tags(sides: _Sides) -> Iterator[tuple[str, object, object]]:
 
 def _points(driver: MlflowDriver, reader: Reader, sides: _Sides) -> Iterator[tuple[str, object, object]]:
     """All that is settled must be there, and nothing that was superseded."""
-    needed = expected_points(reader, sides.facts, sides.content, settled(sides.facts))
-    allowed = expected_points(reader, sides.facts, sides.content, effective(sides.facts))
+    needed = expected_points(reader, sides.facts, sides.content, settled(sides.facts.run))
+    allowed = expected_points(reader, sides.facts, sides.content, effective(sides.facts.run))
     for key in sorted(needed.keys() | set(sides.held.keys)):
         theirs = _held_points(driver, sides.mirror.id, key)
         missing = needed.get(key, set()) - theirs

@@ -27,7 +27,7 @@ from projections.mlflow.driver import (
     Point,
     RunStatus,
 )
-from projections.mlflow.facts import Facts, Saved, Scored, effective_checkpoints, effective_evaluations
+from projections.mlflow.facts import Facts, Saved, Scored
 from tracker.envelope import to_micros
 from tracker.events.benchmark import BenchmarkDefined
 from tracker.events.dataset import DatasetRegistered, Generated
@@ -106,21 +106,21 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def content(facts: Facts, known: Known) -> Content:
-    requested = facts.requested
-    scores = tuple(_score(facts, scored, known) for scored in effective_evaluations(facts))
+    requested = facts.run.requested
+    scores = tuple(_score(facts, scored, known) for scored in facts.evaluations)
     return Content(
         run_id=facts.run_id,
         experiment_id=requested.experiment_id,
-        name=cut_text(facts.name, MAX_NAME),
+        name=cut_text(facts.run.name, MAX_NAME),
         user=cut_text(requested.requested_by, MAX_NAME),
         status=run_status(facts),
         start_time=milliseconds(facts.requested_at),
         end_time=None if facts.ended_at is None else milliseconds(facts.ended_at),
         parent=None if requested.forked_from is None else requested.forked_from.run_id,
-        params={clean_name(key): cut_text(str(value), MAX_PARAM) for key, value in facts.params.items()},
+        params={clean_name(key): cut_text(str(value), MAX_PARAM) for key, value in facts.run.params.items()},
         tags=_tags(facts, known),
         datasets=_datasets(facts, known, scores),
-        models=tuple(_model(saved) for saved in effective_checkpoints(facts)),
+        models=tuple(_model(saved) for saved in facts.checkpoints),
         scores=scores,
         files=tuple(_files(facts, known)),
     )
@@ -154,7 +154,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def run_status(facts: Facts) -> RunStatus:
-    match facts.status:
+    match facts.run.status:
         case "completed":
             return "FINISHED"
         case "failed":
@@ -163,7 +163,7 @@ def run_status(facts: Facts) -> RunStatus:
             return "KILLED"
         case "paused":
             return "SCHEDULED"
-        case "queued" if not facts.attempts:
+        case "queued" if not facts.run.attempts:
             return "SCHEDULED"
         case _:
             return "RUNNING"
@@ -191,14 +191,14 @@ def named_datasets(params: Mapping[str, Scalar]) -> set[Digest]:
 
 
 def _tags(facts: Facts, known: Known) -> dict[str, str]:
-    spec, environment = facts.requested.spec, facts.environment
-    tags = {_tag_key(key): value for key, value in facts.tags.items()}
+    spec, environment = facts.run.spec, facts.environment
+    tags = {_tag_key(key): value for key, value in facts.run.tags.items()}
     tags |= {
         "mlflow.source.name": spec.recipe,
         "mlflow.source.type": "PROJECT",
         "runledger.position": str(facts.position),
-        "runledger.attempts": str(len(facts.attempts)),
-        "runledger.status": facts.status,
+        "runledger.attempts": str(len(facts.run.attempts)),
+        "runledger.status": facts.run.status,
         "runledger.recipe": f"{spec.recipe} {spec.version}",
     }
     if environment is not None:
@@ -210,9 +210,9 @@ def _tags(facts: Facts, known: Known) -> dict[str, str]:
         tags["runledger.failure"] = ": ".join(
             filter(None, (failure.reason, failure.error_class, failure.message))
         )
-    if facts.note:
-        tags["runledger.note"] = facts.note
-    if facts.is_hidden:
+    if facts.run.note:
+        tags["runledger.note"] = facts.run.note
+    if facts.run.is_hidden:
         tags["runledger.hidden"] = "true"
     tables = [{"path": table.path, "type": "table"} for table in _predictions(facts, known)]
     if tables:
@@ -226,7 +226,7 @@ def _tag_key(key: str) -> str:
 
 def _datasets(facts: Facts, known: Known, scores: tuple[ScoreContent, ...]) -> tuple[DatasetUse, ...]:
     """The training data, then what was evaluated on; each once."""
-    digests = named_datasets(facts.params)
+    digests = named_datasets(facts.run.params)
     if facts.environment is not None and facts.environment.dataset_digest is not None:
         digests.add(facts.environment.dataset_digest)
     training = [_dataset(digest, known, "training") for digest in sorted(digests) if digest in known.datasets]
@@ -286,8 +286,8 @@ def _score(facts: Facts, scored: Scored, known: Known) -> ScoreContent:
 
 
 def _files(facts: Facts, known: Known) -> Iterator[FileContent]:
-    for saved in effective_checkpoints(facts):
-        if saved.deleted_by is None:
+    for saved in facts.checkpoints:
+        if not saved.is_deleted:
             event = saved.event
             path = f"checkpoints/step-{event.step}-{event.digest[:8]}.tar"
             yield _file(path, event.digest, event.size_bytes, known)
@@ -297,7 +297,7 @@ def _files(facts: Facts, known: Known) -> Iterator[FileContent]:
 
 
 def _predictions(facts: Facts, known: Known) -> Iterator[FileContent]:
-    for scored in effective_evaluations(facts):
+    for scored in facts.evaluations:
         completed = known.evaluations.get(scored.event.evaluation_id)
         if completed is not None:
             name = clean_name(known.benchmarks[scored.event.benchmark_id].name, 100).replace("/", "_")

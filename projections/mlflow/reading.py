@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from projections.mlflow.driver import MAX_POINTS, Point
-from projections.mlflow.facts import Facts, effective_evaluations, fold
+from projections.mlflow.facts import Facts, fold
 from projections.mlflow.mapping import Known, named_datasets, point
 from tracker.effective import NOTHING, points_within
 from tracker.envelope import Recorded
@@ -64,16 +64,13 @@ class Reader:
 
     def facts(self, run_id: RunId) -> Facts:
         """Raises `NotFound`."""
-        stream = self._log.read(run_stream(run_id))
-        if not stream:
-            raise NotFound("run", run_id)
-        return fold(run_id, stream)
+        return fold(run_id, self._log.read(run_stream(run_id)))
 
     def known(self, facts: Facts) -> Known:
         """All that the mapping of this run refers to."""
-        evaluated = [scored.event for scored in effective_evaluations(facts)]
+        evaluated = [scored.event for scored in facts.evaluations]
         benchmarks = {event.benchmark_id: self._benchmark(event.benchmark_id) for event in evaluated}
-        digests = named_datasets(facts.params) | {benchmark.dataset for benchmark in benchmarks.values()}
+        digests = named_datasets(facts.run.params) | {benchmark.dataset for benchmark in benchmarks.values()}
         if facts.environment is not None and facts.environment.dataset_digest is not None:
             digests.add(facts.environment.dataset_digest)
         datasets = {digest: self._dataset(digest) for digest in digests}

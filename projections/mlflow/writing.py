@@ -161,7 +161,7 @@ class RunWriter:
         self._check()
         state, mirror = subject.state, subject.mirror
         held = self._driver.held(mirror)
-        points = expected_points(self._reader, subject.facts, subject.content, settled(subject.facts))
+        points = expected_points(self._reader, subject.facts, subject.content, settled(subject.facts.run))
         if is_beyond_repair(self._driver, mirror, held, subject.content, points):
             self._discard(subject)
             return
@@ -256,7 +256,7 @@ class RunWriter:
 
     def _write_points(self, subject: Subject) -> None:
         progress = subject.progress
-        limits = settled(subject.facts)
+        limits = settled(subject.facts.run)
         for portion in self._reader.portions(subject.facts.run_id, limits, dict(progress.written)):
             self._check()
             self._driver.log_points(subject.mirror, sorted(portion.points, key=lambda point: point.key))
@@ -326,7 +326,7 @@ class RunWriter:
 
 def is_rolled_back(subject: Subject) -> bool:
     """Whether MLflow was told what an attempt that went on from an earlier point has superseded."""
-    progress, cuts = subject.progress, effective(subject.facts)
+    progress, cuts = subject.progress, effective(subject.facts.run)
     return (
         any(not within(upto, cuts.get(attempt, NOTHING)) for attempt, upto in progress.written.items())
         or not progress.models.keys() <= {model.key for model in subject.content.models}
