@@ -106,9 +106,10 @@ class TrainerProcess:
 
     def run(self, stop: threading.Event) -> None:
         self._announce()
+        reconcile_seconds = min(RECONCILE_SECONDS, self._settings.lease_seconds / 10)
         loops = [
             Loop("relay", RELAY_SECONDS, self._relay.step, self._drain.begun),
-            Loop("reconciler", RECONCILE_SECONDS, self._reconciler.step, self._drain.begun),
+            Loop("reconciler", reconcile_seconds, self._reconciler.step, self._drain.begun),
             Loop("announcement", TOUCH_SECONDS, self._touch, self._drain.begun),
             Loop("leftovers", SWEEP_SECONDS, self._sweep, self._drain.begun),
         ]

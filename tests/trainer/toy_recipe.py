@@ -84,9 +84,7 @@ def _misbehave(spec: ToySpec, context: Any, step: int) -> None:
         case "memory":
             raise RuntimeError("RESOURCE_EXHAUSTED: out of memory while trying to allocate 1 byte")
         case "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "kill-after-a-batch":
-            time.sleep(2.5)
+            time.sleep(0.3)  # the journal's thread has written everything by then
             os.kill(os.getpid(), signal.SIGKILL)
         case "hang":
             while not context.should_stop():

@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
 
+from tests.conftest import POSTGRESQL_URL
 from tracker.aggregates import registry
 from tracker.aggregates.benchmark import DefineBenchmark
 from tracker.aggregates.dataset import RegisterDataset
@@ -87,7 +90,12 @@ class World:
         content = b"".join(b'{"id": "%d"}\n' % number for number in range(items))
         digest = self.blobs.put_bytes(content)
         register = RegisterDataset(
-            digest=digest, name="items", format="traces", items=items, size_bytes=len(content), source=Uploaded()
+            digest=digest,
+            name="items",
+            format="traces",
+            items=items,
+            size_bytes=len(content),
+            source=Uploaded(),
         )
         benchmark_id = BenchmarkId(new_id())
         define = DefineBenchmark(
@@ -149,6 +157,23 @@ class World:
         }
         limits = cut(attempts, saved)
         return [point for number in sorted(attempts) for point in self.points(run_id, number, limits[number])]
+
+    def journal_output(self, run_id: RunId, attempt: int = 1) -> str:
+        """What the attempt has printed, read where it is written."""
+        found = list(self.folder.glob(f"data-*/attempts/{run_id}-{attempt}/output.log"))
+        return found[0].read_text() if found else ""
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """PostgreSQL lets nobody in, and throws everybody out."""
+        database = self.engine.url.database
+        with psycopg.connect(POSTGRESQL_URL, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database]
+            )
+            yield
+            connection.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
 
     def output(self, run_id: RunId, attempt: int = 1) -> str:
         chunks = [recorded.event for recorded in self.telemetry(run_id, attempt)]
