@@ -1,0 +1,196 @@
+"""Writes the pages of `docs/reference` that are read off the code: settings, commands, routes, errors.
+
+`python docs/build_reference.py` writes them, a test compares them with what stands there. The pages of
+events and words are written by hand; another test holds the events to the catalogue.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from litestar import Router
+from litestar.handlers import HTTPRouteHandler
+
+from api.app import API
+from api.cli.app import runledger
+from api.cli.exits import EXIT_STATUSES
+from api.cli.settings import ClientSettings, UpSettings
+from api.problems import STATUS
+from api.rest import UNVERSIONED, VERSIONED
+from api.settings import ApiSettings
+from projections.mlflow.settings import MlflowSettings
+from projections.runner import ProjectionSettings
+from tracker.metrics_endpoint import MetricsSettings
+from tracker.settings import StorageSettings
+from trainer.settings import TrainerSettings
+
+PAGES = Path(__file__).parent / "reference"
+NOTICE = "Read off the code by `docs/build_reference.py`."
+SETTINGS_READ = """All settings are variables of the environment, read once when a process starts. An empty one
+counts as absent; one that is missing or does not fit stops the process, and the message names it. Lists are
+separated by commas."""
+ROUTES_DESCRIBED = """The whole description, with a schema and an example of every body, is served as OpenAPI 3.1
+at `/schema/openapi.json`. Every error is a problem detail (`application/problem+json`), see
+[Errors](errors.md)."""
+ERRORS_TOLD = """What each package raises on purpose. The status is that of the API's answer, whose `type` ends in
+the error's name; an error without one never leaves its process."""
+
+SETTINGS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
+    ("Every process", StorageSettings),
+    ("Every process that serves its numbers to Prometheus on a port of its own", MetricsSettings),
+    ("API", ApiSettings),
+    ("Worker", TrainerSettings),
+    ("Projections", ProjectionSettings),
+    ("MLflow sink", MlflowSettings),
+    ("Commands that speak to the API", ClientSettings),
+    ("`runledger up` and `runledger demo`", UpSettings),
+)
+
+
+def settings() -> str:
+    lines = ["# Settings", "", NOTICE, ""]
+    lines += [
+        "All settings are variables of the environment, read once when a process starts. An empty one counts as"
+    ]
+    lines += [
+        "absent; one that is missing or does not fit stops the process, and the message names it. Lists are"
+    ]
+    lines += ["separated by commas.", ""]
+    for title, kind in SETTINGS:
+        lines += [f"## {title}", "", "| variable | default | meaning |", "|---|---|---|"]
+        meanings = field_docstrings(kind)
+        for field in msgspec.structs.fields(kind):
+            default = "required" if field.required else show(field.default)
+            meaning = " ".join(meanings.get(field.name, "").split())
+            lines.append(f"| `RUNLEDGER_{field.name.upper()}` | {default} | {meaning} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def show(default: object) -> str:
+    return "" if default in (None, "", ()) else f"`{default}`"
+
+
+def field_docstrings(kind: type) -> dict[str, str]:
+    """The string below each annotated field of a class."""
+    body = ast.parse(inspect.getsource(kind)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for field, after in zip(body.body, body.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            match after:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    found[field.target.id] = text
+    return found
+
+
+def commands() -> str:
+    lines = ["# Commands", "", NOTICE, ""]
+    for path, command in walk(runledger, "runledger"):
+        lines += [f"## {path}", "", "```text"]
+        context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
+        lines += [*(line.rstrip() for line in command.get_help(context).splitlines()), "```", ""]
+    lines += ["## Exit statuses", "", "| status | meaning |", "|---|---|"]
+    lines += [f"| {status} | {meaning} |" for status, meaning in EXIT_STATUSES.items()]
+    return "\n".join([*lines, ""])
+
+
+def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from walk(below, f"{path} {name}")
+
+
+def routes() -> str:
+    lines = ["# Routes", "", NOTICE, ""]
+    lines += [
+        "The whole description, with a schema and an example of every body, is served as OpenAPI 3.1 at"
+    ]
+    lines += ["`/schema/openapi.json`. Every error is a problem detail (`application/problem+json`), see"]
+    lines += ["[Errors](errors.md).", "", "| method | path | what it does |", "|---|---|---|"]
+    routers = [Router(API, route_handlers=VERSIONED), Router("/", route_handlers=UNVERSIONED)]
+    found = {
+        (route.path, method, summary(handler))
+        for router in routers
+        for route in router.routes
+        for handler in route.route_handlers
+        if isinstance(handler, HTTPRouteHandler)
+        for method in handler.http_methods
+        if method not in ("OPTIONS", "HEAD")
+    }
+    rows = sorted(
+        (path.replace(":str", "").replace(":path", ""), method, text) for path, method, text in found
+    )
+    lines += [f"| {method} | `{path}` | {text} |" for path, method, text in rows]
+    return "\n".join([*lines, ""])
+
+
+def summary(handler: HTTPRouteHandler) -> str:
+    docstring = inspect.getdoc(handler.fn) or ""
+    more = " ".join(docstring.partition("\n\n")[0].split())
+    return ": ".join(text for text in (handler.summary, more) if text)
+
+
+def errors() -> str:
+    lines = ["# Errors", "", NOTICE, ""]
+    lines += [
+        "What each package raises on purpose. The status is that of the API's answer, whose `type` ends in the"
+    ]
+    lines += ["error's name; an error without one never leaves its process.", ""]
+    for package in ("tracker", "trainer", "projections", "api"):
+        lines += [f"## {package}", "", "| error | kind of | status | meaning |", "|---|---|---|---|"]
+        for error in sorted(exceptions(package), key=lambda kind: (kind.__module__, kind.__qualname__)):
+            parent = error.__bases__[0].__name__
+            meaning = " ".join((error.__doc__ or "").partition("\n\n")[0].split())
+            lines.append(
+                f"| `{error.__module__}.{error.__name__}` | `{parent}` | {status(error)} | {meaning} |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def status(error: type[BaseException]) -> str:
+    found = next((STATUS[kind] for kind in error.__mro__ if kind in STATUS), None)
+    return str(found) if found else ""
+
+
+def exceptions(package: str) -> set[type[BaseException]]:
+    found: set[type[BaseException]] = set()
+    root = importlib.import_module(package)
+    for module_info in pkgutil.walk_packages(root.__path__, f"{package}."):
+        if module_info.name.endswith("__main__"):
+            continue
+        module: Any = importlib.import_module(module_info.name)
+        found |= {
+            value
+            for value in vars(module).values()
+            if inspect.isclass(value)
+            and issubclass(value, BaseException)
+            and value.__module__ == module.__name__
+        }
+    return found
+
+
+GENERATED = {"settings.md": settings, "commands.md": commands, "routes.md": routes, "errors.md": errors}
+
+
+def main() -> None:
+    for name, build in GENERATED.items():
+        (PAGES / name).write_text(build())
+
+
+if __name__ == "__main__":
+    main()
