@@ -10,6 +10,7 @@ import threading
 
 from projections.runner import ProjectionSettings, Runner
 from tracker.errors import BadSetting, StoreUnavailable
+from tracker.metrics_endpoint import MetricsSettings, serve_metrics
 from tracker.settings import StorageSettings, load
 from tracker.store.engine import open_ledger, open_views
 from tracker.store.log import Log
@@ -39,6 +40,7 @@ def main() -> int:
 def _run(stop: threading.Event) -> None:
     storage = load(StorageSettings, os.environ)
     settings = load(ProjectionSettings, os.environ, prefix="RUNLEDGER_PROJECTIONS_")
+    serve_metrics(load(MetricsSettings, os.environ))
     ledger, views = open_ledger(storage.ledger), open_views(storage.views)
     log = Log(ledger)
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Table, Text, select
 
-from projections.history import holds
+from projections.history import holds, read_page
 from projections.projection import Fact, Projection, Write
 from projections.rows import History
 from projections.tables import Real, valid_from, valid_to, views
@@ -91,15 +91,9 @@ def list_benchmarks(
     conn: Connection, *, limit: int = 50, after: int | None = None, as_of: int | None = None
 ) -> BenchmarkPage:
     """Newest first."""
-    query = select(benchmarks).where(holds(benchmarks, as_of)).order_by(benchmarks.c.position.desc())
-    if after is not None:
-        query = query.where(benchmarks.c.position < after)
-    rows = conn.execute(query.limit(limit + 1)).mappings().all()
-    shown = rows[:limit]
-    return BenchmarkPage(
-        benchmarks=tuple(map(_benchmark, shown)),
-        next=shown[-1]["position"] if len(rows) > limit else None,
-    )
+    query = select(benchmarks).where(holds(benchmarks, as_of))
+    rows, following = read_page(conn, query, benchmarks.c.position, limit, after)
+    return BenchmarkPage(benchmarks=tuple(map(_benchmark, rows)), next=following)
 
 
 def get_benchmark(conn: Connection, benchmark_id: str, as_of: int | None = None) -> Benchmark | None:

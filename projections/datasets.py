@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, Table, Text, select
 
-from projections.history import holds
+from projections.history import holds, read_page
 from projections.projection import Fact, Projection, Write
 from projections.rows import History
 from projections.tables import valid_from, valid_to, views
@@ -88,15 +88,9 @@ def list_datasets(
     conn: Connection, *, limit: int = 50, after: int | None = None, as_of: int | None = None
 ) -> DatasetPage:
     """Newest first."""
-    query = select(datasets).where(holds(datasets, as_of)).order_by(datasets.c.position.desc())
-    if after is not None:
-        query = query.where(datasets.c.position < after)
-    rows = conn.execute(query.limit(limit + 1)).mappings().all()
-    shown = rows[:limit]
-    return DatasetPage(
-        datasets=tuple(map(_dataset, shown)),
-        next=shown[-1]["position"] if len(rows) > limit else None,
-    )
+    query = select(datasets).where(holds(datasets, as_of))
+    rows, following = read_page(conn, query, datasets.c.position, limit, after)
+    return DatasetPage(datasets=tuple(map(_dataset, rows)), next=following)
 
 
 def get_dataset(conn: Connection, digest: str, as_of: int | None = None) -> Dataset | None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, Table, Text, select
 
-from projections.history import holds
+from projections.history import holds, read_page
 from projections.projection import Fact, Projection, Write
 from projections.rows import Additions, History
 from projections.tables import Real, valid_from, valid_to, views
@@ -138,7 +138,7 @@ def list_evaluations(
 ) -> EvaluationPage:
     """Newest first."""
     columns = evaluations.c
-    query = select(evaluations).where(holds(evaluations, as_of)).order_by(columns.position.desc())
+    query = select(evaluations).where(holds(evaluations, as_of))
     for column, wanted in (
         (columns.run_id, run),
         (columns.benchmark_id, benchmark),
@@ -146,14 +146,8 @@ def list_evaluations(
     ):
         if wanted is not None:
             query = query.where(column == wanted)
-    if after is not None:
-        query = query.where(columns.position < after)
-    rows = conn.execute(query.limit(limit + 1)).mappings().all()
-    shown = rows[:limit]
-    return EvaluationPage(
-        evaluations=tuple(map(_evaluation, shown)),
-        next=shown[-1]["position"] if len(rows) > limit else None,
-    )
+    rows, following = read_page(conn, query, columns.position, limit, after)
+    return EvaluationPage(evaluations=tuple(map(_evaluation, rows)), next=following)
 
 
 def get_evaluation(conn: Connection, evaluation_id: str, as_of: int | None = None) -> Evaluation | None:

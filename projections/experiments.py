@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, Select, Table, Text, func, select
 
-from projections.history import holds
+from projections.history import holds, read_page
 from projections.projection import Fact, Projection, Write
 from projections.rows import History
 from projections.runs.tables import run_states
@@ -91,17 +91,11 @@ def list_experiments(
     as_of: int | None = None,
 ) -> ExperimentPage:
     """Newest first; archived ones are left out unless asked for."""
-    query = _query(as_of).order_by(experiments.c.position.desc()).limit(limit + 1)
+    query = _query(as_of)
     if not archived:
         query = query.where(experiments.c.archived.is_(False))
-    if after is not None:
-        query = query.where(experiments.c.position < after)
-    rows = conn.execute(query).mappings().all()
-    shown = rows[:limit]
-    return ExperimentPage(
-        experiments=tuple(map(_experiment, shown)),
-        next=shown[-1]["position"] if len(rows) > limit else None,
-    )
+    rows, following = read_page(conn, query, experiments.c.position, limit, after)
+    return ExperimentPage(experiments=tuple(map(_experiment, rows)), next=following)
 
 
 def get_experiment(conn: Connection, experiment_id: str, as_of: int | None = None) -> Experiment | None:

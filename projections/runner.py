@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, Engine, delete, insert, select
 
+from projections import prometheus
 from projections.catalogue import PROJECTIONS, find
 from projections.projection import Fact, Projection, Write
 from projections.tables import activations, cursors, stoppages
@@ -62,6 +63,8 @@ class Runner:
         self._log = log
         self._views = views
         self._running = list(projections)
+        for each in projections:
+            prometheus.STOPPED.labels(each.name).set(0)
         self._settings = settings
         self._batch = min(FIRST_BATCH, settings.batch)
         self._wanted_seconds = POSTGRESQL_WRITE_SECONDS if is_postgresql(views) else SQLITE_WRITE_SECONDS
@@ -146,7 +149,12 @@ class Runner:
             for store in writes:
                 store(conn)
             _settle(conn, members, position, page.scanned)
-        self._adapt(len(facts), time.monotonic() - began)
+        seconds = time.monotonic() - began
+        prometheus.WRITE_SECONDS.observe(seconds)
+        for each in members:
+            prometheus.POSITION.labels(each.name).set(page.scanned)
+            prometheus.EVENTS.labels(each.name).inc(sum(fact.kind in each.kinds for fact in facts))
+        self._adapt(len(facts), seconds)
 
     def _adapt(self, events: int, seconds: float) -> None:
         """Towards the batch whose write takes as long as it should."""
@@ -166,6 +174,7 @@ class Runner:
             conn.execute(delete(stoppages).where(stoppages.c.cursor == projection.cursor))
             conn.execute(insert(stoppages).values(_stoppage(projection, recorded, problem)))
         self._running.remove(projection)
+        prometheus.STOPPED.labels(projection.name).set(1)
 
 
 def rebuild(log: Log, views: Engine, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, Table, func, select
 
-from projections.history import holds
+from projections.history import holds, read_page
 from projections.runs import tables
 from projections.runs.answers import Artifact, Attempt, Checkpoint, Failure, RunPage, RunSummary, RunView
 from tracker.envelope import from_micros
@@ -37,22 +37,16 @@ def list_runs(
 ) -> RunPage:
     """Newest first. `after` is the `next` of the page before; hidden runs are left out unless asked for."""
     states = tables.run_states
-    query = _states(as_of).order_by(states.c.position.desc()).limit(limit + 1)
+    query = _states(as_of)
     if experiment is not None:
         query = query.where(states.c.experiment_id == experiment)
     if status is not None:
         query = query.where(states.c.status.in_(status))
     if not hidden:
         query = query.where(states.c.hidden.is_(False))
-    if after is not None:
-        query = query.where(states.c.position < after)
-    rows = conn.execute(query).mappings().all()
-    shown = rows[:limit]
-    tags = _tags(conn, [row["run_id"] for row in shown], as_of)
-    return RunPage(
-        runs=tuple(RunSummary(**_summary(row, tags)) for row in shown),
-        next=shown[-1]["position"] if len(rows) > limit else None,
-    )
+    rows, following = read_page(conn, query, states.c.position, limit, after)
+    tags = _tags(conn, [row["run_id"] for row in rows], as_of)
+    return RunPage(runs=tuple(RunSummary(**_summary(row, tags)) for row in rows), next=following)
 
 
 def get_run(conn: Connection, run_id: str, as_of: int | None = None) -> RunView | None:
