@@ -101,8 +101,9 @@ def _parse(url: str) -> URL:
     except ArgumentError as problem:
         raise StoreUnavailable(url, "not the address of a database") from problem
     if parsed.drivername in ("postgresql", "postgres"):
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername not in ("sqlite", "postgresql+psycopg") or not parsed.database:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    is_supported = parsed.drivername in ("sqlite", "postgresql+psycopg")
+    if not is_supported or parsed.database in (None, "", ":memory:"):
         target = parsed.render_as_string(hide_password=True)
         raise StoreUnavailable(target, "only SQLite files and PostgreSQL databases are supported")
     return parsed

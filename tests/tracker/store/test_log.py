@@ -157,7 +157,12 @@ def test_an_event_is_found_by_its_id(log: Log) -> None:
 def test_the_tail_is_read_in_pages(log: Log) -> None:
     log.append(to("run-1", 0, *(noted() for _ in range(7))))
     pages = [log.tail(after, limit=3) for after in (0, 3, 6, 7)]
-    assert [[recorded.position for recorded in page.events] for page in pages] == [[1, 2, 3], [4, 5, 6], [7], []]
+    assert [[recorded.position for recorded in page.events] for page in pages] == [
+        [1, 2, 3],
+        [4, 5, 6],
+        [7],
+        [],
+    ]
     assert [page.scanned for page in pages] == [3, 6, 7, 7]
 
 
@@ -265,7 +270,7 @@ def test_history_refuses_each_way_of_its_database(log: Log, ledger: Engine) -> N
         ways = [
             "INSERT OR REPLACE INTO events SELECT * FROM events WHERE position = 1",
             "INSERT OR REPLACE INTO events SELECT 9, stream, version, event_id, type, schema, recorded_at, "
-            "occurred_at, 'somebody else', NULL, NULL, prev_hash, hash, payload FROM events WHERE position = 1",
+            "occurred_at, 'other', NULL, NULL, prev_hash, hash, payload FROM events WHERE position = 1",
             "PRAGMA recursive_triggers = OFF",
             "INSERT OR REPLACE INTO events SELECT * FROM events WHERE position = 1",
             "UPDATE OR REPLACE events SET position = 1 WHERE position = 2",
