@@ -61,6 +61,8 @@ class Commands(click.Group):
             return super().invoke(context)
         except (client.ClientError, TrackerError) as error:
             raise exit_of(error) from error
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(exits.INTERRUPTED) from None
 
 
 def exit_of(error: Exception) -> exits.Exit:

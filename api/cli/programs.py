@@ -14,9 +14,8 @@ from api.cli.settings import UpSettings
 PROBE_TIMEOUT_SECONDS = 1.0
 
 
-def programs(settings: UpSettings, environ: Mapping[str, str], *, with_mlflow: bool) -> list[Program]:
+def programs(settings: UpSettings, env: Mapping[str, str], *, with_mlflow: bool) -> list[Program]:
     """In the order in which they start; they are stopped in the opposite one, so the worker comes last."""
-    env = child_environment(settings, environ, with_mlflow=with_mlflow)
     answers = settings.address + "/api/v1/health/live"
     found = [
         mlflow_server(settings, env) if with_mlflow and settings.mlflow_url is None else None,

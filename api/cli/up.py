@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
@@ -16,11 +16,11 @@ from api.cli import preflight
 from api.cli.databases import upgrade
 from api.cli.output import Output, with_output
 from api.cli.processes import Supervisor
-from api.cli.programs import mlflow_address, programs
+from api.cli.programs import child_environment, mlflow_address, programs
 from api.cli.settings import UpSettings
 from tracker.settings import StorageSettings, load
 
-logger = logging.getLogger(__name__)
+IMPATIENT_SECONDS = 1.0
 
 
 @click.command()
@@ -61,8 +61,10 @@ def running(
     with ExitStack() as stack:
         check(settings, with_mlflow=with_mlflow, mlflow_later=mlflow_later)
         stack.enter_context(preflight.sole_use(settings.data))
-        upgrade(load(StorageSettings, environ))
-        supervisor = Supervisor(programs(settings, environ, with_mlflow=with_mlflow), settings.data / "logs")
+        environment = child_environment(settings, environ, with_mlflow=with_mlflow)
+        upgrade(load(StorageSettings, environment))
+        wanted = programs(settings, environment, with_mlflow=with_mlflow)
+        supervisor = Supervisor(wanted, settings.data / "logs")
         stack.callback(supervisor.stop)
         supervisor.start(stop, settings.ready_seconds, lambda name: output.say(f"  {name} is ready"))
         yield supervisor
@@ -88,12 +90,17 @@ def announce(settings: UpSettings, output: Output, *, with_mlflow: bool) -> None
 
 @contextmanager
 def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """The first SIGINT or SIGTERM sets `stop`; a second SIGINT interrupts the stopping itself."""
+    """The first SIGINT or SIGTERM sets `stop`; a later SIGINT interrupts the stopping itself.
+
+    Not one that comes with the first: a terminal and a wrapper may both send it.
+    """
+    asked_at: list[float] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
+        asked_at.append(time.monotonic())
         stop.set()
+        if number == signal.SIGINT and asked_at[-1] - asked_at[0] > IMPATIENT_SECONDS:
+            raise KeyboardInterrupt
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
