@@ -208,6 +208,12 @@ class Told:
         return list(diff(self.log, driver, make_reader(self.log, self.settings)))
 
 
+@pytest.fixture(params=["sqlite"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """What the sink keeps is little; `test_state` and `test_remote` hold it against PostgreSQL as well."""
+    return str(request.param)
+
+
 @pytest.fixture
 def blobs(tmp_path: Path) -> Blobs:
     return Blobs(f"file://{tmp_path / 'blobs'}")

@@ -93,7 +93,6 @@ def whole_story(story, log):
     return milestones
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite"])
 @pytest.mark.parametrize("seed", range(12))
 def test_wherever_it_dies_mlflow_ends_up_the_same(whole_story, told, views, seed):
     inner = MemoryMlflow()
@@ -110,7 +109,6 @@ def test_wherever_it_dies_mlflow_ends_up_the_same(whole_story, told, views, seed
     assert len(inner.models) == 2
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite"])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_rebuild_may_die_as_well(whole_story, told, views, seed):
     inner = MemoryMlflow()
@@ -122,7 +120,6 @@ def test_a_rebuild_may_die_as_well(whole_story, told, views, seed):
     assert len(inner.models) == 2
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_replaying_all_of_it_changes_nothing(whole_story, told, views):
     inner = MemoryMlflow()
     told.catch_up(inner)
