@@ -71,7 +71,7 @@ class FrontDoor:
     def _check_origin(self, origin: str | None, host: str) -> None:
         if origin is None or origin.lower() in self._origins:
             return
-        if urlsplit(origin).netloc.lower() != host.lower() or not host:
+        if not host or origin.lower().partition("://")[2] != host.lower():
             raise ForeignOrigin(origin)
 
     async def _actor(self, path: str, authorization: str | None) -> str:

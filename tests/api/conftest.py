@@ -111,6 +111,13 @@ def api(sqlite_databases: Databases, tmp_path: Path) -> Iterator[Api]:
         yield api
 
 
+@pytest.fixture(scope="module")
+def shared_api(_sqlite_files: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One for all tests of a module that change nothing."""
+    with serving(_sqlite_files.migrated(), tmp_path_factory.mktemp("blobs")) as api:
+        yield api
+
+
 @pytest.fixture
 def api_on_each(database_urls: tuple[str, str], tmp_path: Path) -> Iterator[Api]:
     """The same on SQLite and on PostgreSQL."""
