@@ -7,9 +7,21 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.strategies import DataObject
 
-from tests.tracker.aggregates.life import OVER, Answer, Life
+from tests.tracker.aggregates.life import (
+    AT_WORK,
+    CANCELLING,
+    FAILED,
+    OVER,
+    PAUSED,
+    PAUSING,
+    QUEUED,
+    RUNNING,
+    Answer,
+    Life,
+)
 from tests.tracker.builders import R, digest, record_checkpoint, request
 from tracker.aggregates.registry import RUN, AnyCommand
 from tracker.aggregates.run import (
@@ -42,7 +54,9 @@ ME = Metadata(actor="me")
 ALWAYS_ALLOWED = {"RunHidden", "RunShown", "RunCheckpointDeleted"}
 
 people = st.sampled_from([RequestCancellation, RequestPause, ResumeRun, RetryRun])
-ways_out = st.sampled_from([CompleteRun, ConfirmCancellation, ConfirmPause, LoseAttempt, PreemptAttempt])
+ways_out = st.sampled_from(
+    [CompleteRun, FailRun, ConfirmCancellation, ConfirmPause, LoseAttempt, PreemptAttempt]
+)
 away = st.sampled_from([0, 0, 0, 0, -1, 1])
 """How far from the attempt whose turn it is the one that speaks is: mostly not at all."""
 
@@ -55,6 +69,7 @@ class RunLife(RuleBasedStateMachine):
         self.life = Life(allowed=allowed, params={"model.layers": 2})
         self.dispatcher.dispatch(request(limits=Limits(attempts=allowed)), ME)
         self.is_hidden = False
+        self.workers: dict[int, str] = {}
 
     def attempt(self, away: int) -> int:
         return max(1, self.life.turn + away)
@@ -79,46 +94,23 @@ class RunLife(RuleBasedStateMachine):
             return [], type(error).__name__
         return [event.tag for event in done.events], None
 
+    # what may happen at any time, and mostly is refused
+
     @rule(kind=people)
     def somebody_asks(self, kind: Any) -> None:
         self.send(kind(run_id=R), self.life.ask(kind.__name__))
 
-    @rule(away=away, worker=st.sampled_from(["w", "w", "w", "other"]))
-    def an_attempt_starts(self, away: int, worker: str) -> None:
-        attempt = self.attempt(away)
-        command = StartAttempt(run_id=R, attempt=attempt, worker=worker, epoch=attempt)
-        started = self.dispatcher.load(RUN, R).started(attempt)
-        is_same = started is not None and started.worker == worker
-        if self.send(command, self.life.start(attempt, is_same), attempt):
-            now = self.dispatcher.load(RUN, R).attempts[-1].resumed_from
-            assert (now and (now.attempt, now.step)) == self.life.goes_on_from
+    @rule(away=away, worker=st.sampled_from(["w", "other"]))
+    def a_worker_claims(self, away: int, worker: str) -> None:
+        self.start(self.attempt(away), worker)
 
     @rule(kind=ways_out, away=away)
     def an_attempt_ends(self, kind: Any, away: int) -> None:
-        attempt = self.attempt(away)
-        extra = {"signal": "SIGTERM"} if kind is PreemptAttempt else {}
-        command = kind(run_id=R, attempt=attempt, **extra)
-        self.send(command, self.life.report(kind.__name__, attempt), attempt)
-
-    @rule(away=away)
-    def an_attempt_fails(self, away: int) -> None:
-        attempt = self.attempt(away)
-        command = FailRun(run_id=R, attempt=attempt, reason="error")
-        self.send(command, self.life.report("FailRun", attempt), attempt)
+        self.end(kind, self.attempt(away))
 
     @rule(away=away, step=st.integers(0, 9))
     def an_attempt_saves(self, away: int, step: int) -> None:
-        attempt = self.attempt(away)
-        if self.send(record_checkpoint(step, attempt), self.life.save(attempt, step)):
-            self.life.saved[attempt, step] = True
-            self.life.trail.append((attempt, step))
-
-    @rule(away=st.integers(-2, 0), step=st.integers(0, 9))
-    def a_checkpoint_is_deleted(self, away: int, step: int) -> None:
-        attempt = self.attempt(away)
-        command = DeleteCheckpoint(run_id=R, attempt=attempt, step=step, policy="p")
-        if self.send(command, self.life.delete(attempt, step)):
-            self.life.saved[attempt, step] = False
+        self.save(self.attempt(away), step)
 
     @rule(away=away, key=st.sampled_from(["model.layers", "a", "b"]), value=st.integers(1, 2))
     def a_param_is_recorded(self, away: int, key: str, value: int) -> None:
@@ -132,6 +124,67 @@ class RunLife(RuleBasedStateMachine):
         command = ShowRun(run_id=R) if self.is_hidden else HideRun(run_id=R)
         self.send(command, Answer(tags=["RunShown" if self.is_hidden else "RunHidden"]))
         self.is_hidden = not self.is_hidden
+
+    # what leads on, so that a life gets long
+
+    @precondition(lambda self: self.life.phase == QUEUED)
+    @rule()
+    def the_turn_starts(self) -> None:
+        self.start(self.life.turn, "w")
+
+    @precondition(lambda self: self.life.phase in AT_WORK)
+    @rule(more=st.integers(0, 2))
+    def the_turn_saves(self, more: int) -> None:
+        self.save(self.life.turn, more + (self.life.trail[-1][1] if self.life.trail else 0))
+
+    @precondition(lambda self: self.life.phase in AT_WORK)
+    @rule(kind=st.sampled_from([LoseAttempt, PreemptAttempt, FailRun]))
+    def the_turn_breaks_off(self, kind: Any) -> None:
+        self.end(kind, self.life.turn)
+
+    @precondition(lambda self: self.life.phase == RUNNING)
+    @rule(kind=st.sampled_from([RequestPause, RequestPause, RequestCancellation]))
+    def the_turn_is_asked_to_stop(self, kind: Any) -> None:
+        self.send(kind(run_id=R), self.life.ask(kind.__name__))
+
+    @precondition(lambda self: self.life.phase in (PAUSING, CANCELLING))
+    @rule()
+    def the_turn_stops(self) -> None:
+        self.end(ConfirmPause if self.life.phase == PAUSING else ConfirmCancellation, self.life.turn)
+
+    @precondition(lambda self: self.life.phase in (PAUSED, FAILED))
+    @rule()
+    def it_goes_on(self) -> None:
+        kind = ResumeRun if self.life.phase == PAUSED else RetryRun
+        self.send(kind(run_id=R), self.life.ask(kind.__name__))
+
+    @precondition(lambda self: self.life.saved)
+    @rule(data=st.data())
+    def a_checkpoint_is_deleted(self, data: DataObject) -> None:
+        attempt, step = data.draw(st.sampled_from([*self.life.saved, (1, 99)]))
+        command = DeleteCheckpoint(run_id=R, attempt=attempt, step=step, policy="p")
+        if self.send(command, self.life.delete(attempt, step)):
+            self.life.saved[attempt, step] = False
+
+    # how a command is sent and written down
+
+    def start(self, attempt: int, worker: str) -> None:
+        command = StartAttempt(run_id=R, attempt=attempt, worker=worker, epoch=attempt)
+        is_same = self.workers.get(attempt) == worker
+        if self.send(command, self.life.start(attempt, is_same), attempt):
+            self.workers[attempt] = worker
+            point = self.dispatcher.load(RUN, R).attempts[-1].resumed_from
+            assert (point and (point.attempt, point.step)) == self.life.goes_on_from
+
+    def end(self, kind: Any, attempt: int) -> None:
+        extra = {PreemptAttempt: {"signal": "SIGTERM"}, FailRun: {"reason": "error"}}.get(kind, {})
+        command = kind(run_id=R, attempt=attempt, **extra)
+        self.send(command, self.life.report(kind.__name__, attempt), attempt)
+
+    def save(self, attempt: int, step: int) -> None:
+        if self.send(record_checkpoint(step, attempt), self.life.save(attempt, step)):
+            self.life.saved[attempt, step] = True
+            self.life.trail.append((attempt, step))
 
     @invariant()
     def the_state_is_what_the_model_says(self) -> None:
@@ -160,5 +213,5 @@ class RunLife(RuleBasedStateMachine):
         assert half == whole
 
 
-RunLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+RunLife.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestRunLife = RunLife.TestCase
