@@ -51,9 +51,10 @@ class Additions:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.rows: list[Row] = []
+        self._blank: Row = dict.fromkeys(table.columns.keys())
 
     def add(self, **values: Any) -> None:
-        self.rows.append(_complete(self.table, values))
+        self.rows.append(_complete(self._blank, self.table, values))
 
     def write(self, conn: Connection) -> None:
         insert_rows(conn, self.table, self.rows)
@@ -65,6 +66,7 @@ class History:
     def __init__(self, table: Table, *key: str) -> None:
         self.table = table
         self._key = key
+        self._blank: Row = dict.fromkeys(table.columns.keys())
         self._open: dict[Key, Row] = {}
         self._stored: set[Key] = set()
         self._added: list[Row] = []
@@ -89,7 +91,7 @@ class History:
 
     def open(self, position: int, /, **values: Any) -> None:
         """Opens a row of a key; one that was open under it is closed."""
-        row = _complete(self.table, values) | {"valid_from": position, "valid_to": FOREVER}
+        row = _complete(self._blank, self.table, values) | {"valid_from": position, "valid_to": FOREVER}
         key = self._key_of(row)
         if key in self._open:
             self.close(position, *key)
@@ -167,17 +169,19 @@ def _copy_rows(conn: Connection, table: Table, rows: Sequence[Row]) -> None:
         raise StoreUnavailable(target_of(conn.engine), str(problem).strip()) from problem
 
 
-def _complete(table: Table, values: Row) -> Row:
+def _complete(blank: Row, table: Table, values: Row) -> Row:
     """All columns of the table, those that were not given as NULL."""
-    row: Row = dict.fromkeys(table.columns.keys())
-    unknown = values.keys() - row.keys()
-    if unknown:
-        raise KeyError(f"{table.name} has no {sorted(unknown)}")
-    return row | _clean(values)
+    row = blank | values
+    if len(row) != len(blank):
+        raise KeyError(f"{table.name} has no {sorted(row.keys() - blank.keys())}")
+    return _clean(row)
 
 
 def _clean(values: Row) -> Row:
-    return {name: _clean_value(value) for name, value in values.items()}
+    for name, value in values.items():
+        if type(value) is str and "\0" in value:
+            values[name] = _clean_value(value)
+    return values
 
 
 def _clean_key(key: Key) -> Key:

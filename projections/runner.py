@@ -2,8 +2,8 @@
 
 Projections that stand at the same position advance in one transaction; one that cannot take an event
 is left behind, stopped before it and recorded so, and the others go on. Cursors move by
-compare-and-set before any row is written, so a second runner changes nothing twice. The batch grows
-and shrinks with the time that a write takes.
+compare-and-set before any row is written, so a second runner changes nothing twice. A page is written
+in batches whose weight follows the time that a write takes.
 """
 
 from __future__ import annotations
@@ -23,13 +23,17 @@ from projections.projection import Fact, Projection, Write
 from projections.tables import activations, cursors, stoppages
 from tracker.envelope import Recorded, to_micros
 from tracker.errors import CursorMoved, StoreUnavailable
+from tracker.ids import kind_of
 from tracker.store.cursors import advance, read_cursor
 from tracker.store.engine import is_postgresql, read, write
-from tracker.store.log import Log, Page
+from tracker.store.log import Log
 
 logger = logging.getLogger(__name__)
 
-FIRST_BATCH = 200
+EVENT_WEIGHT = 1_000
+"""What an event weighs beside its payload's bytes: a row of history costs about as much as 1 KB of points."""
+FIRST_BATCH = 100 * EVENT_WEIGHT
+HEAVIEST_BATCH = 32 * 1024 * 1024
 SQLITE_WRITE_SECONDS = 0.03
 """What a write should take where it locks the whole file: 50 ms are promised, and some writes are slower."""
 POSTGRESQL_WRITE_SECONDS = 0.5
@@ -43,7 +47,7 @@ class ProjectionSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     poll_seconds: float = 0.05
     batch: int = 5_000
-    """Events in a batch at most."""
+    """Events in a batch at most; fewer where their writing would hold the lock for too long."""
 
     def __post_init__(self) -> None:
         if not self.poll_seconds > 0:
@@ -66,7 +70,7 @@ class Runner:
         for each in projections:
             prometheus.STOPPED.labels(each.name).set(0)
         self._settings = settings
-        self._batch = min(FIRST_BATCH, settings.batch)
+        self._batch_weight = FIRST_BATCH
         self._wanted_seconds = POSTGRESQL_WRITE_SECONDS if is_postgresql(views) else SQLITE_WRITE_SECONDS
 
     @property
@@ -100,69 +104,103 @@ class Runner:
         with read(self._views) as conn:
             for each in self._running:
                 groups[read_cursor(conn, cursors, each.cursor)].append(each)
-        moved = [self._advance(members, position, self._batch) for position, members in groups.items()]
+        moved = [self._advance(members, position) for position, members in groups.items()]
         return any(moved)
 
-    def _advance(self, members: Sequence[Projection], position: int, limit: int) -> bool:
-        page = self._log.tail(position, limit=limit, kinds=_kinds(members))
+    def _advance(self, members: Sequence[Projection], position: int) -> bool:
+        """Whether there was anything new to look at."""
+        page = self._log.tail(position, limit=self._settings.batch, kinds=_kinds(members))
         if page.scanned == position:
             return False
+        rest = page.events
+        while True:
+            some, rest = self._split(rest)
+            scanned = some[-1].position if rest else page.scanned
+            if not self._take(members, position, some, scanned) or not rest:
+                return True
+            position = scanned
+
+    def _split(self, events: list[Recorded]) -> tuple[list[Recorded], list[Recorded]]:
+        """As many as the batch may weigh, at least one; and the rest."""
+        weight, count = 0, 0
+        for recorded in events:
+            weight += _weight(recorded)
+            if count and weight > self._batch_weight:
+                break
+            count += 1
+        return events[:count], events[count:]
+
+    def _take(
+        self, members: Sequence[Projection], position: int, events: list[Recorded], scanned: int
+    ) -> bool:
+        """Whether all members now stand at `scanned`."""
         try:
-            self._apply(members, position, page)
+            self._apply(members, position, events, scanned)
         except CursorMoved:
-            return True
+            return False
         except StoreUnavailable:
             raise
         except Exception as problem:  # noqa: BLE001 - stops one projection, keeps the others
             failure = problem
         else:
             return True
-        return self._isolate(members, position, page, failure)
-
-    def _isolate(self, members: Sequence[Projection], position: int, page: Page, problem: Exception) -> bool:
-        """Halves what failed, first the members, then the batch, down to one event of one projection."""
-        if self._has_moved(members, position):
-            return True
-        if len(members) > 1:
-            moved = [self._advance([each], position, self._batch) for each in members]
-            return any(moved)
-        if len(page.events) > 1:
-            return self._advance(members, position, len(page.events) // 2)
-        if not page.events:
-            raise problem
-        self._stop(members[0], page.events[0], problem)
+        if not self._has_moved(members, position):
+            self._isolate(members, position, events, scanned, failure)
         return False
+
+    def _isolate(
+        self,
+        members: Sequence[Projection],
+        position: int,
+        events: list[Recorded],
+        scanned: int,
+        problem: Exception,
+    ) -> None:
+        """Halves what failed, first the members, then the batch, down to one event of one projection."""
+        if len(members) > 1:
+            for each in members:
+                own = [recorded for recorded in events if kind_of(recorded.stream) in each.kinds]
+                self._take([each], position, own, scanned)
+        elif len(events) > 1:
+            half = events[: len(events) // 2]
+            self._take(members, position, half, half[-1].position)
+        elif events:
+            self._stop(members[0], events[0], problem)
+        else:
+            raise problem
 
     def _has_moved(self, members: Sequence[Projection], position: int) -> bool:
         """Another runner was quicker, so what was read for the fold did not fit together."""
         with read(self._views) as conn:
             return any(read_cursor(conn, cursors, each.cursor) != position for each in members)
 
-    def _apply(self, members: Sequence[Projection], position: int, page: Page) -> None:
-        facts = [Fact(recorded, recorded.event) for recorded in page.events]
+    def _apply(
+        self, members: Sequence[Projection], position: int, events: list[Recorded], scanned: int
+    ) -> None:
+        facts = [Fact(recorded, recorded.event) for recorded in events]
         with read(self._views) as conn:
             writes = [_fold(each, conn, facts) for each in members]
         with write(self._views) as conn:
             began = time.monotonic()
             for each in members:
-                advance(conn, cursors, each.cursor, position, page.scanned)
+                advance(conn, cursors, each.cursor, position, scanned)
             for store in writes:
                 store(conn)
-            _settle(conn, members, position, page.scanned)
+            _settle(conn, members, position, scanned)
         seconds = time.monotonic() - began
+        self._adapt(sum(map(_weight, events)), seconds)
         prometheus.WRITE_SECONDS.observe(seconds)
         for each in members:
-            prometheus.POSITION.labels(each.name).set(page.scanned)
+            prometheus.POSITION.labels(each.name).set(scanned)
             prometheus.EVENTS.labels(each.name).inc(sum(fact.kind in each.kinds for fact in facts))
-        self._adapt(len(facts), seconds)
 
-    def _adapt(self, events: int, seconds: float) -> None:
+    def _adapt(self, weight: int, seconds: float) -> None:
         """Towards the batch whose write takes as long as it should."""
         ratio = self._wanted_seconds / max(seconds, 1e-6)
         if ratio < 1:
-            self._batch = max(1, int(min(events, self._batch) * max(ratio, 0.25)))
-        elif events >= self._batch:
-            self._batch = min(self._settings.batch, int(self._batch * min(ratio, 2)) + 1)
+            self._batch_weight = max(EVENT_WEIGHT, int(min(weight, self._batch_weight) * max(ratio, 0.25)))
+        elif 2 * weight > self._batch_weight:
+            self._batch_weight = min(HEAVIEST_BATCH, int(self._batch_weight * min(ratio, 2)) + 1)
 
     def _stop(self, projection: Projection, recorded: Recorded, problem: Exception) -> None:
         logger.error(
@@ -189,6 +227,10 @@ def rebuild(log: Log, views: Engine, name: str) -> None:
         conn.execute(delete(cursors).where(cursors.c.name == projection.cursor))
         conn.execute(delete(stoppages).where(stoppages.c.cursor == projection.cursor))
     Runner(log, views, [projection]).catch_up()
+
+
+def _weight(recorded: Recorded) -> int:
+    return EVENT_WEIGHT + len(recorded.payload)
 
 
 def _kinds(members: Sequence[Projection]) -> frozenset[str]:

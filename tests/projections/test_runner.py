@@ -15,7 +15,7 @@ from projections import metrics, runs
 from projections.catalogue import PROJECTIONS
 from projections.positions import positions, status
 from projections.projection import Fact, Projection, Write
-from projections.runner import ProjectionSettings, Runner, rebuild
+from projections.runner import EVENT_WEIGHT, HEAVIEST_BATCH, ProjectionSettings, Runner, rebuild
 from tests.projections.conftest import Story, requested, rows_of, started
 from tests.projections.lives import tell_lives
 from tracker.errors import StoreUnavailable
@@ -198,16 +198,17 @@ def test_an_outage_is_waited_out(story: Story, log: Log, views: Engine, conn: Co
     assert runs.get_run(conn, "r1") is not None
 
 
-def test_the_batch_shrinks_when_writes_are_slow_and_grows_back(log: Log, views: Engine) -> None:
-    runner = Runner(log, views, settings=ProjectionSettings(batch=1_000))
-    runner._adapt(200, 1e-3)
-    assert runner._batch > 200
+def test_batches_shrink_when_writes_are_slow_and_grow_back(log: Log, views: Engine) -> None:
+    runner = Runner(log, views)
+    first = runner._batch_weight
+    runner._adapt(first, 1e-3)
+    assert runner._batch_weight > first
     for _ in range(20):
-        runner._adapt(runner._batch, 10.0)
-    assert runner._batch == 1
+        runner._adapt(runner._batch_weight, 10.0)
+    assert runner._batch_weight == EVENT_WEIGHT
     for _ in range(20):
-        runner._adapt(runner._batch, 1e-3)
-    assert runner._batch == 1_000
+        runner._adapt(runner._batch_weight, 1e-3)
+    assert runner._batch_weight == HEAVIEST_BATCH
 
 
 @pytest.mark.parametrize("values", [{"poll_seconds": 0}, {"batch": 0}])
