@@ -22,7 +22,7 @@ from trainer.services import Services
 
 logger = logging.getLogger(__name__)
 
-MAX_TRIES = 100
+MAX_TRIES = 20
 """Where others are always faster, the next message wakes this worker again."""
 
 

@@ -53,6 +53,7 @@ class Shipper:
         self._telemetry = Telemetry(services, run_id, attempt)
         self._reader = Reader(folder.journal, on_bad=self._set_aside)
         self._points: list[Points] = []
+        self._last_mark = 0
         self._evaluated: list[Evaluated] = []
         self._output_at = 0.0
         self.is_fenced = threading.Event()
@@ -90,7 +91,7 @@ class Shipper:
         if torn := self._reader.torn_bytes():
             logger.warning("%s: a torn tail of %d bytes is cut", self._reader.path, torn)
         if self._points:
-            self._ship(Mark(number=self._telemetry.marks + 1))
+            self._ship(Mark(number=self._last_mark + 1))
         while self._retry(self._ship_output):
             pass
 
@@ -99,7 +100,7 @@ class Shipper:
             case Points():
                 self._points.append(record)
             case Mark():
-                points, self._points = self._points, []
+                points, self._points, self._last_mark = self._points, [], record.number
                 self._retry(lambda: self._ship_batch(record.number, points))
             case Evaluated():
                 self._evaluated.append(record)

@@ -100,7 +100,7 @@ def test_a_message_that_fails_is_not_tried_again(queue: str) -> None:
 
 
 def test_an_unknown_broker_is_named() -> None:
-    with pytest.raises(BadSetting, match="RUNLEDGER_BROKER_URL.*kafka"):
+    with pytest.raises(BadSetting, match=r"RUNLEDGER_BROKER_URL.*kafka"):
         open_broker("kafka://somewhere", "q")
 
 

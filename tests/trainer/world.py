@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -28,13 +29,16 @@ from tracker.envelope import Metadata, Recorded
 from tracker.events.base import Covers, ResumePoint
 from tracker.events.dataset import Uploaded
 from tracker.events.telemetry import LogsRecorded, MetricsRecorded
-from tracker.ids import BenchmarkId, RunId, new_id, run_stream, telemetry_stream
-from tracker.spec import RunSpec
+from tracker.ids import BenchmarkId, RunId, WorkerId, new_id, run_stream, telemetry_stream
+from tracker.spec import Limits, RunSpec
+from tracker.store.announcements import Device
+from tracker.store.announcements import Worker as AnnouncedWorker
 from tracker.store.engine import open_ledger
 from tracker.store.log import Log
 from trainer import recipes
 from trainer.recipes import Found
-from trainer.services import now
+from trainer.services import Services, now
+from trainer.settings import TrainerSettings
 
 ROOT = Path(__file__).parents[2]
 TOY = "tests.trainer.toy_recipe:toy"
@@ -71,7 +75,15 @@ class World:
         self.log.close()
         self.engine.dispose()
 
-    def request(self, *, limits: Any = None, priority: int = 0, **values: Any) -> RunId:
+    def request(
+        self,
+        *,
+        limits: Limits | None = None,
+        priority: int = 0,
+        asked: Mapping[str, Any] = MappingProxyType({}),
+        **values: Any,
+    ) -> RunId:
+        """`asked` are further fields of the request, `values` those of the spec."""
         run_id = RunId(new_id())
         recipe = toy()
         command = RequestRun(
@@ -81,7 +93,7 @@ class World:
             spec=RunSpec(recipe="toy", version=1, digest=recipe.digest, values=values),
             priority=priority,
             requested_by="somebody",
-            **({"limits": limits} if limits else {}),
+            **{"limits": limits or Limits(), **asked},
         )
         self.dispatcher.dispatch(command, SOMEBODY)
         return run_id
@@ -108,6 +120,21 @@ class World:
         )
         self.dispatcher.dispatch_all(register, define, metadata=SOMEBODY)
         return benchmark_id
+
+    def services(self, name: str = "here", **settings: Any) -> Services:
+        """What a worker in this process would work with."""
+        return Services(
+            log=self.log,
+            blobs=self.blobs,
+            dispatcher=self.dispatcher,
+            settings=TrainerSettings(**settings),
+            worker=AnnouncedWorker(
+                worker_id=WorkerId(name), recipes=(), devices=(Device(kind="cpu"),), labels={"rack": "7"}
+            ),
+            recipes=(toy(),),
+            data=self.folder / f"data-{name}",
+            environ=os.environ,
+        )
 
     def start_worker(self, name: str = "w", **settings: Any) -> Worker:
         worker = Worker(self, name, settings)

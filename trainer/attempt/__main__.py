@@ -41,6 +41,8 @@ def _close_stdin() -> None:
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
+    """Once: what follows is only how it ended."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated
 
 

@@ -38,9 +38,7 @@ def execute(folder: Folder, job: Job, journal: Journal, control: Control) -> End
     context: AttemptContext | None = None
     try:
         journal.append(Progress(phase="starting"))
-        recipe = recipes.load(job.reference)
-        if job.recipe_digest and recipes.digest_of(recipe, job.reference) != job.recipe_digest:
-            raise RecipeChanged(f"{job.reference} has changed on this machine since it was announced")
+        recipe = _load(job)
         context = AttemptContext(folder, job, journal, control, _source_of(job.reference))
         ended = _train(recipe, folder, job, context, control)
     except Terminated:
@@ -66,6 +64,13 @@ def _train(recipe: Recipe[Any], folder: Folder, job: Job, context: AttemptContex
         step=context.last_step,
         metrics=_floats(metrics),
     )
+
+
+def _load(job: Job) -> Recipe[Any]:
+    recipe = recipes.load(job.reference)
+    if job.recipe_digest and recipes.digest_of(recipe, job.reference) != job.recipe_digest:
+        raise RecipeChanged(f"{job.reference} has changed on this machine since it was announced")
+    return recipe
 
 
 def _floats(metrics: Mapping[str, float] | None) -> dict[str, float]:

@@ -1,0 +1,89 @@
+"""What a worker knows of its machine, and its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tracker.errors import BadSetting
+from tracker.ids import RunId
+from tracker.settings import load
+from trainer import devices
+from trainer.child import environment
+from trainer.folders import last_lines, name_of, owner_of
+from trainer.memory import out_of_memory_kills
+from trainer.settings import TrainerSettings
+
+
+def test_the_cpu_is_always_a_device() -> None:
+    cpu = devices.detect()[-1]
+    assert cpu.kind == "cpu"
+    assert cpu.memory_bytes > 2**20
+
+
+def test_a_gpu_is_read_from_its_tool() -> None:
+    gpu = devices.parse_gpu("NVIDIA H200, 143771")
+    assert (gpu.kind, gpu.name, gpu.memory_bytes) == ("gpu", "NVIDIA H200", 143771 * 2**20)
+    assert devices.parse_gpu("NVIDIA GB10, [N/A]").memory_bytes == 0
+
+
+def test_the_settings_of_a_worker() -> None:
+    settings = load(
+        TrainerSettings,
+        {"RUNLEDGER_RECIPES": "a:b, c:d", "RUNLEDGER_WORKER_LABELS": "rack=7,team=nlp"},
+    )
+    assert settings.recipes == ("a:b", "c:d")
+    assert settings.labels == {"rack": "7", "team": "nlp"}
+    assert settings.broker_url == "memory://"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("RUNLEDGER_LEASE_SECONDS", "0"),
+        ("RUNLEDGER_LEASE_SECONDS", "soon"),
+        ("RUNLEDGER_WORKER_LABELS", "rack"),
+        ("RUNLEDGER_WORKER_THREADS", "0"),
+        ("RUNLEDGER_GRACE_SECONDS", "-1"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_named(variable: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=f"{variable}|{variable.removeprefix('RUNLEDGER_').lower()}"):
+        load(TrainerSettings, {variable: value})
+
+
+def test_a_child_does_not_see_the_addresses_of_databases(tmp_path: Path) -> None:
+    environ = {"RUNLEDGER_LEDGER_URL": "postgresql://u:secret@h/d", "PATH": "/bin", "XLA_FLAGS": "--a"}
+    handed = environment(environ, tmp_path, "--b")
+    assert handed == {
+        "PATH": "/bin",
+        "PYTHONUNBUFFERED": "1",
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
+        "XLA_FLAGS": "--a --b",
+    }
+
+
+def test_kills_for_want_of_memory_are_counted(tmp_path: Path) -> None:
+    own = tmp_path / "cgroup"
+    own.write_text("0::/workers/one\n")
+    assert out_of_memory_kills(tmp_path, own) == 0
+    group = tmp_path / "workers" / "one"
+    group.mkdir(parents=True)
+    (group / "memory.events").write_text("low 0\noom 4\noom_kill 3\n")
+    assert out_of_memory_kills(tmp_path, own) == 3
+    assert out_of_memory_kills(tmp_path, tmp_path / "absent") == 0
+
+
+def test_the_last_lines_of_an_output(tmp_path: Path) -> None:
+    output = tmp_path / "output.log"
+    assert last_lines(output) == ()
+    output.write_bytes(b"".join(b"line %d\n" % number for number in range(9000)) + b"\xff" + b"x" * 900)
+    lines = last_lines(output)
+    assert (len(lines), lines[0], len(lines[-1])) == (20, "line 8981", 500)
+
+
+def test_a_folder_tells_whose_it_is() -> None:
+    run_id = RunId("5f" * 16)
+    assert owner_of(Path("/data/attempts") / name_of(run_id, 12)) == (run_id, 12)
+    assert owner_of(Path("/data/attempts/notes.txt")) is None

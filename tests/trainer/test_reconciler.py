@@ -1,0 +1,160 @@
+"""The reconciler: no state is stuck for ever, and nobody alive is declared lost after an outage."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.trainer.world import SOMEBODY, World
+from tracker.aggregates.run import FailRun, RequestCancellation
+from tracker.ids import RunId, run_stream
+from tracker.store import dispatches, leases
+from tracker.store.dispatches import Dispatch
+from tracker.store.engine import read
+from trainer.claims import Claim, claim_best
+from trainer.reconciler import Observation, Reconciler
+from trainer.relay import Relay
+
+LEASE_SECONDS = 0.3
+
+
+class Scene:
+    """A reconciler on a clock set by hand; the leases run by the database's."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.now = 0.0
+        self.sent: list[Dispatch] = []
+        self.reconciler = Reconciler(
+            world.log,
+            world.dispatcher,
+            self.sent.append,
+            lease_seconds=LEASE_SECONDS,
+            resend_seconds=0.05,
+            clock=lambda: self.now,
+        )
+
+    def claim(self, **values: int) -> tuple[RunId, Claim]:
+        run_id = self.world.request(**values)
+        self.relay()
+        claim = claim_best(self.world.services(lease_seconds=LEASE_SECONDS))
+        assert claim is not None
+        return run_id, claim
+
+    def relay(self) -> None:
+        relay = Relay(self.world.log, lambda row: None)
+        while relay.step():
+            pass
+
+    def watch(self, seconds: float, every: float = 0.1) -> None:
+        """Steps by the hand-set clock."""
+        until = self.now + seconds
+        while self.now < until:
+            self.reconciler.step()
+            self.now += every
+        self.reconciler.step()
+
+
+@pytest.fixture
+def scene(world: World) -> Scene:
+    return Scene(world)
+
+
+def expire(scene: Scene) -> None:
+    def is_expired() -> bool:
+        with read(scene.world.engine) as conn:
+            return bool(leases.expired(conn))
+
+    scene.world.wait(is_expired, 10)
+
+
+def test_an_attempt_whose_lease_expires_is_lost_and_tried_again(scene: Scene) -> None:
+    run_id, claim = scene.claim()
+    expire(scene)
+    scene.watch(1)
+    run = scene.world.run(run_id)
+    assert (run.status, run.attempt, run.attempts[0].outcome) == ("queued", 2, "lost")
+    with read(scene.world.engine) as conn:
+        lease = leases.get(conn, claim.stream)
+    assert lease is not None
+    assert (lease.holder, lease.epoch) == (None, 2)
+    scene.relay()
+    again = claim_best(scene.world.services())
+    assert again is not None
+    assert (again.attempt, again.epoch) == (2, 3)
+
+
+def test_a_renewed_lease_is_not_lost(scene: Scene) -> None:
+    run_id, claim = scene.claim()
+    leases.renew(scene.world.engine, claim.stream, claim.epoch, 60)
+    scene.watch(5)
+    assert scene.world.run(run_id).status == "running"
+
+
+def test_after_a_gap_the_time_counts_anew(scene: Scene) -> None:
+    run_id, claim = scene.claim()
+    expire(scene)
+    scene.reconciler.step()
+    scene.now += 3600  # the database was away
+    scene.reconciler.step()
+    assert scene.world.run(run_id).status == "running"
+    leases.renew(scene.world.engine, claim.stream, claim.epoch, 60)
+    scene.watch(5)
+    assert scene.world.run(run_id).status == "running"
+
+
+def test_two_reconcilers_lose_an_attempt_once(scene: Scene) -> None:
+    run_id, _ = scene.claim()
+    expire(scene)
+    other = Scene(scene.world)
+    for each in (scene, other):
+        each.watch(1)
+    assert scene.world.tags(run_id).count("RunAttemptLost") == 1
+
+
+def test_a_lost_run_that_was_to_be_cancelled_is_cancelled(scene: Scene) -> None:
+    run_id, _ = scene.claim()
+    scene.world.dispatcher.dispatch(RequestCancellation(run_id=run_id), SOMEBODY)
+    expire(scene)
+    scene.watch(1)
+    assert scene.world.run(run_id).status == "cancelled"
+
+
+def test_the_lease_of_an_attempt_that_has_ended_is_let_go(scene: Scene) -> None:
+    run_id, claim = scene.claim()
+    scene.world.dispatcher.dispatch(FailRun(run_id=run_id, attempt=1, reason="error"), SOMEBODY)
+    expire(scene)
+    scene.watch(1)
+    with read(scene.world.engine) as conn:
+        assert leases.expired(conn) == []
+        row = dispatches.get(conn, claim.stream, 1)
+    assert row is not None
+    assert row.state == "done"
+    assert scene.world.tags(run_id)[-1] == "RunFailed"
+
+
+def test_a_message_without_effect_is_sent_again_less_and_less_often(scene: Scene) -> None:
+    run_id = scene.world.request()
+    scene.relay()
+    scene.reconciler.step()
+    assert scene.sent == []
+    deadline = time.monotonic() + 10
+    while len(scene.sent) < 3:
+        assert time.monotonic() < deadline
+        scene.reconciler.step()
+        time.sleep(0.01)
+    assert {row.stream for row in scene.sent} == {run_stream(run_id)}
+    assert [row.send_count for row in scene.sent] == [1, 2, 3]
+
+
+def test_time_is_counted_only_while_it_is_seen() -> None:
+    observed = Observation()
+    assert observed.seconds() == 0
+    for now in (0.0, 1.0, 2.0):
+        observed.seen(now, gap_seconds=1.5)
+    assert observed.seconds() == 2.0
+    observed.seen(4.0, gap_seconds=1.5)
+    assert observed.seconds() == 0
+    observed.seen(5.0, gap_seconds=1.5)
+    assert observed.seconds() == 1.0
