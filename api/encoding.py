@@ -46,11 +46,7 @@ class JsonResponse(Response[Any]):
     """Litestar's response, encoded by `encode`."""
 
     def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:
-        if isinstance(content, bytes):
-            return content
-        if media_type.startswith("text/"):
-            return str(content).encode()
-        return encode(content)
+        return b"" if content is None else encode(content)
 
 
 class StrictRequest(Request[Any, Any, Any]):

@@ -91,7 +91,7 @@ class Hub:
         """Every event after this position, up to `_scanned`, is in `_frames`."""
         self._scanned = 0
         self._viewers = 0
-        self._tailer: asyncio.Task[None] | None = None
+        self.tailer: asyncio.Task[None] | None = None
         self._tick = asyncio.Event()
         self._closed = False
         self._catching_up = asyncio.Semaphore(4)
@@ -118,8 +118,8 @@ class Hub:
         """Let every viewer go; their streams end."""
         self._closed = True
         self._wake()
-        if self._tailer is not None:
-            self._tailer.cancel()
+        if self.tailer is not None:
+            self.tailer.cancel()
 
     @contextlib.asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:
@@ -133,11 +133,11 @@ class Hub:
             telemetry.VIEWERS.dec()
 
     async def _start_tailing(self) -> None:
-        if self._tailer is None or self._tailer.done():
+        if self.tailer is None or self.tailer.done():
             head = await sync_to_thread(self._log.head)
-            if self._tailer is None or self._tailer.done():
+            if self.tailer is None or self.tailer.done():
                 self._forget_all(head)
-                self._tailer = asyncio.create_task(self._tail())
+                self.tailer = asyncio.create_task(self._tail())
 
     async def _tail(self) -> None:
         """Read on while somebody watches; an outage of the database is waited out."""

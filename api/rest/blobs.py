@@ -9,6 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter
 from litestar.response import Stream
 
+from api.encoding import JsonResponse
 from api.given import GivenBackend
 from api.ranges import RangeHeader, span_of
 
@@ -51,11 +52,8 @@ def download(
 
 @head("/{digest:str}", sync_to_thread=True, summary="Size of a blob", media_type=MEDIA_TYPE)
 def measure(backend: GivenBackend, digest: FromPath[str]) -> Response[None]:
-    headers = _headers(digest) | {
-        "Accept-Ranges": "bytes",
-        "Content-Length": str(backend.blobs.size(digest)),
-    }
-    return Response(None, headers=headers, media_type=MEDIA_TYPE)
+    span = span_of(None, backend.blobs.size(digest))
+    return JsonResponse(None, media_type=MEDIA_TYPE, headers=_headers(digest) | span.headers())
 
 
 def _headers(digest: str) -> dict[str, str]:
