@@ -35,14 +35,17 @@ from trainer.settings import TrainerSettings
 
 PAGES = Path(__file__).parent / "reference"
 NOTICE = "Read off the code by `docs/build_reference.py`."
-SETTINGS_READ = """All settings are variables of the environment, read once when a process starts. An empty one
-counts as absent; one that is missing or does not fit stops the process, and the message names it. Lists are
+SETTINGS_READ = """\
+All settings are variables of the environment, read once when a process starts. An empty one counts as
+absent; one that is missing or does not fit stops the process, and the message names it. Lists are
 separated by commas."""
-ROUTES_DESCRIBED = """The whole description, with a schema and an example of every body, is served as OpenAPI 3.1
-at `/schema/openapi.json`. Every error is a problem detail (`application/problem+json`), see
+ROUTES_DESCRIBED = """\
+The whole description, with a schema and an example of every body, is served as OpenAPI 3.1 at
+`/schema/openapi.json`. Every error is a problem detail (`application/problem+json`), see
 [Errors](errors.md)."""
-ERRORS_TOLD = """What each package raises on purpose. The status is that of the API's answer, whose `type` ends in
-the error's name; an error without one never leaves its process."""
+ERRORS_TOLD = """\
+What each package raises on purpose. The status is that of the API's answer, whose `type` ends in the
+error's name; an error without one never leaves its process."""
 
 SETTINGS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("Every process", StorageSettings),
@@ -57,14 +60,7 @@ SETTINGS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
 
 
 def settings() -> str:
-    lines = ["# Settings", "", NOTICE, ""]
-    lines += [
-        "All settings are variables of the environment, read once when a process starts. An empty one counts as"
-    ]
-    lines += [
-        "absent; one that is missing or does not fit stops the process, and the message names it. Lists are"
-    ]
-    lines += ["separated by commas.", ""]
+    lines = ["# Settings", "", NOTICE, "", SETTINGS_READ, ""]
     for title, kind in SETTINGS:
         lines += [f"## {title}", "", "| variable | default | meaning |", "|---|---|---|"]
         meanings = field_docstrings(kind)
@@ -115,12 +111,8 @@ def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command
 
 
 def routes() -> str:
-    lines = ["# Routes", "", NOTICE, ""]
-    lines += [
-        "The whole description, with a schema and an example of every body, is served as OpenAPI 3.1 at"
-    ]
-    lines += ["`/schema/openapi.json`. Every error is a problem detail (`application/problem+json`), see"]
-    lines += ["[Errors](errors.md).", "", "| method | path | what it does |", "|---|---|---|"]
+    lines = ["# Routes", "", NOTICE, "", ROUTES_DESCRIBED, ""]
+    lines += ["| method | path | what it does |", "|---|---|---|"]
     routers = [Router(API, route_handlers=VERSIONED), Router("/", route_handlers=UNVERSIONED)]
     found = {
         (route.path, method, summary(handler))
@@ -131,9 +123,7 @@ def routes() -> str:
         for method in handler.http_methods
         if method not in ("OPTIONS", "HEAD")
     }
-    rows = sorted(
-        (path.replace(":str", "").replace(":path", ""), method, text) for path, method, text in found
-    )
+    rows = sorted((re.sub(":[a-z]+}", "}", path), method, text) for path, method, text in found)
     lines += [f"| {method} | `{path}` | {text} |" for path, method, text in rows]
     return "\n".join([*lines, ""])
 
@@ -145,11 +135,7 @@ def summary(handler: HTTPRouteHandler) -> str:
 
 
 def errors() -> str:
-    lines = ["# Errors", "", NOTICE, ""]
-    lines += [
-        "What each package raises on purpose. The status is that of the API's answer, whose `type` ends in the"
-    ]
-    lines += ["error's name; an error without one never leaves its process.", ""]
+    lines = ["# Errors", "", NOTICE, "", ERRORS_TOLD, ""]
     for package in ("tracker", "trainer", "projections", "api"):
         lines += [f"## {package}", "", "| error | kind of | status | meaning |", "|---|---|---|---|"]
         for error in sorted(exceptions(package), key=lambda kind: (kind.__module__, kind.__qualname__)):
