@@ -35,7 +35,7 @@ class Committer:
 
     def commit(self, appends: Sequence[Append]) -> list[Outcome]:
         """The position of each append's last event, or what refused it."""
-        done = self._commit_at_once(appends) if is_postgresql(self._engine) else {}
+        done = self._commit_at_once(appends)
         left = [index for index in range(len(appends)) if index not in done]
         if left:
             done |= zip(left, self._commit_carefully([appends[index] for index in left]), strict=True)
@@ -64,24 +64,37 @@ class Committer:
             self._kept = None
 
     def _commit_at_once(self, appends: Sequence[Append]) -> dict[int, Outcome]:
-        """PostgreSQL's one round trip. Empty where it did not work out, whatever the reason."""
+        """All that can go the fast way. Empty where it did not work out, whatever the reason."""
+        begun = False
         try:
-            if self._kept is None:
-                self._kept = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        except StoreUnavailable as problem:
-            return dict(enumerate(_copies(problem, appends)))
-        try:
-            with self._kept.begin():
-                return self._try_at_once(self._kept, appends)
+            kept = self._keep_connection()
+            tips: dict[str, Tip] = {}
+            with kept.begin():
+                begun = True
+                done = self._try_at_once(kept, appends, tips)
         except IntegrityError:
             return {}
         except StoreUnavailable as problem:
-            logger.warning("looking again: %s", problem)
             self.close()
+            if not begun:
+                return dict(enumerate(_copies(problem, appends)))
+            logger.warning("looking again: %s", problem)
             return {}
+        if done:
+            self._remember(tips)
+        return done
 
-    def _try_at_once(self, conn: Connection, appends: Sequence[Append]) -> dict[int, Outcome]:
-        tips = self._tips_for(conn, appends)
+    def _keep_connection(self) -> Connection:
+        """On PostgreSQL without BEGIN and COMMIT: its fast way is one statement."""
+        if self._kept is None:
+            autocommit = {"isolation_level": "AUTOCOMMIT"} if is_postgresql(self._engine) else {}
+            self._kept = self._engine.connect().execution_options(runledger_write=True, **autocommit)
+        return self._kept
+
+    def _try_at_once(
+        self, conn: Connection, appends: Sequence[Append], tips: dict[str, Tip]
+    ) -> dict[int, Outcome]:
+        tips |= self._tips_for(conn, appends)
         rows: list[Row] = []
         ends: dict[int, int] = {}
         for index, append in enumerate(appends):
@@ -93,7 +106,6 @@ class Committer:
         base = insert_at_once(conn, [appends[index] for index in ends], rows) if rows else None
         if base is None:
             return {}
-        self._remember(tips)
         return {index: base + end for index, end in ends.items()}
 
     def _tips_for(self, conn: Connection, appends: Sequence[Append]) -> dict[str, Tip]:

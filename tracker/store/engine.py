@@ -27,7 +27,15 @@ VIEWS = "views"
 BUSY_SECONDS = 10
 """How long a statement waits for a lock that another process holds."""
 CONNECT_SECONDS = 5
-KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+IDLE_SECONDS = 60
+"""A process that was stopped inside a transaction holds up the others no longer than this."""
+KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 
 # Primary result codes of SQLite that tell of the file or the disk, not of the statement.
 UNAVAILABLE_CODES = frozenset(
@@ -152,8 +160,8 @@ def _begin_sqlite(conn: Connection) -> None:
 
 def _open_postgresql(url: URL, side: str, connect_args: dict[str, Any]) -> Engine:
     given = url.query.get("options", "")
-    lock_timeout = f"-c lock_timeout={BUSY_SECONDS}s"
-    options = f"{given} -c search_path={side} -c timezone=UTC {lock_timeout}".strip()
+    bounds = f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
+    options = f"{given} -c search_path={side} -c timezone=UTC {bounds}".strip()
     return create_engine(
         url.difference_update_query(["options"]),
         connect_args={"connect_timeout": CONNECT_SECONDS, "options": options, **KEEPALIVE, **connect_args},

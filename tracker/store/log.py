@@ -6,12 +6,13 @@ nothing. Appends of one process share commits (`writer`); how they get in is the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Engine, and_, false, or_, select, true
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from tracker.envelope import Fence, Recorded, Write, from_micros
@@ -155,20 +156,37 @@ def _page(conn: Connection, after: int, until: int, limit: int, wanted: ColumnEl
     return Page(events=found, scanned=last)
 
 
-def _recorded(row: Row[tuple[object, ...]]) -> Recorded:
+def _recorded(row: Sequence[Any]) -> Recorded:
+    """Unpacked at once: looking each column up by name takes twice as long, and rebuilds read them all."""
+    (
+        position,
+        stream,
+        version,
+        event_id,
+        tag,
+        schema,
+        recorded_at,
+        occurred_at,
+        actor,
+        correlation_id,
+        causation_id,
+        prev_hash,
+        digest,
+        payload,
+    ) = row
     return Recorded(
-        position=row.position,
-        stream=row.stream,
-        version=row.version,
-        event_id=row.event_id,
-        type=row.type,
-        schema=row.schema,
-        recorded_at=from_micros(row.recorded_at),
-        occurred_at=from_micros(row.occurred_at),
-        actor=row.actor,
-        correlation_id=row.correlation_id,
-        causation_id=row.causation_id,
-        payload=row.payload,
-        prev_hash=row.prev_hash,
-        hash=row.hash,
+        position=position,
+        stream=stream,
+        version=version,
+        event_id=event_id,
+        type=tag,
+        schema=schema,
+        recorded_at=from_micros(recorded_at),
+        occurred_at=from_micros(occurred_at),
+        actor=actor,
+        correlation_id=correlation_id,
+        causation_id=causation_id,
+        payload=payload,
+        prev_hash=prev_hash,
+        hash=digest,
     )

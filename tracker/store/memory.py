@@ -6,19 +6,21 @@ There is no connection, so `within` is called with None; leases are the numbers 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from tracker import events
-from tracker.envelope import GENESIS, Fence, NewEvent, Recorded, Write, chain_hash
-from tracker.errors import Fenced, WrongExpectedVersion
-from tracker.ids import Stream
+from tracker.envelope import Fence, Recorded, Write, from_micros
+from tracker.errors import Fenced
+from tracker.ids import Stream, kind_of
+from tracker.store.appends import Append, Row, Tip, chain, prepare
+from tracker.store.commit import Place, position_of
+from tracker.store.log import PAGE_EVENTS, Page
 
 
 class InMemoryLog:
-    """Dense positions, expected versions, event ids that count once, several streams in one append."""
+    """Safe to share between threads."""
 
     def __init__(self, log_id: str = "in-memory", clock: Callable[[], datetime] | None = None) -> None:
         self.log_id = log_id
@@ -27,8 +29,9 @@ class InMemoryLog:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._lock = threading.RLock()
         self._rows: list[Recorded] = []
-        self._streams: dict[Stream, list[Recorded]] = {}
-        self._ids: dict[UUID, Recorded] = {}
+        self._streams: dict[str, list[Recorded]] = {}
+        self._tips: dict[str, Tip] = {}
+        self._places: dict[UUID, Place] = {}
 
     def append(
         self,
@@ -36,82 +39,65 @@ class InMemoryLog:
         fence: Fence | None = None,
         within: Callable[[Any], None] | None = None,
     ) -> int:
-        """All writes or none. Raises `Fenced` and `WrongExpectedVersion`."""
+        """As `Log.append`."""
+        append = prepare(writes, fence)
         with self._lock:
-            if fence is not None and self.epochs.get(fence.stream) != fence.epoch:
-                raise Fenced(fence.stream, fence.epoch)
-            repeated = self._repeated(writes)
-            if repeated is not None:
-                return repeated
-            for write in writes:
-                self._check_version(write)
+            before = position_of(append, self._places)
+            if before is not None:
+                return before
+            self._check_fence(append)
+            tips = dict(self._tips)
+            rows = chain(self.log_id, append, tips)
             if within is not None:
                 within(None)
-            for write in writes:
-                self._keep(write)
-            return self.head()
+            self._tips = tips
+            for row in rows:
+                self._keep(row)
+            return len(self._rows)
 
-    def read(self, stream: Stream, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
-        """The stream's events with a version greater than `after`."""
+    def read(self, stream: str, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
+        """The stream's events behind the version `after`."""
         with self._lock:
-            end = None if limit is None else after + limit
-            return self._streams.get(stream, [])[after:end]
+            return self._streams.get(stream, [])[after : None if limit is None else after + limit]
 
-    def last(self, stream: Stream) -> Recorded | None:
-        with self._lock:
-            rows = self._streams.get(stream)
-            return rows[-1] if rows else None
+    def last(self, stream: str) -> Recorded | None:
+        """The newest event of the stream."""
+        return next(iter(self.read(stream)[-1:]), None)
 
-    def event(self, event_id: UUID) -> Recorded | None:
+    def version(self, stream: str) -> int:
+        """Of the newest event; 0 for a stream without events."""
+        return len(self.read(stream))
+
+    def tail(self, after: int, *, limit: int = PAGE_EVENTS, kinds: Collection[str] | None = None) -> Page:
+        """What follows the position `after`, of all streams or of some kinds."""
         with self._lock:
-            return self._ids.get(event_id)
+            rows = self._rows[after:]
+        found = [row for row in rows if kinds is None or kind_of(row.stream) in kinds][:limit]
+        is_whole = len(found) < limit
+        return Page(events=found, scanned=after + len(rows) if is_whole else found[-1].position)
 
     def head(self) -> int:
+        """The last position; 0 for an empty log."""
         with self._lock:
             return len(self._rows)
 
-    def all(self) -> Sequence[Recorded]:
-        """Every row by position."""
+    def event(self, event_id: UUID) -> Recorded | None:
         with self._lock:
-            return tuple(self._rows)
+            place = self._places.get(event_id)
+            return None if place is None else self._rows[place[1] - 1]
 
-    def _repeated(self, writes: Sequence[Write]) -> int | None:
-        """The position of the last event when all of them are there already."""
-        found = [self._ids.get(new.event_id) for write in writes for new in write.events]
-        if not found or any(row is None for row in found):
-            return None
-        return max(row.position for row in found if row is not None)
+    def _check_fence(self, append: Append) -> None:
+        fence = append.fence
+        if fence is not None and self.epochs.get(fence.stream) != fence.epoch:
+            raise Fenced(fence.stream, fence.epoch)
 
-    def _check_version(self, write: Write) -> None:
-        actual = len(self._streams.get(write.stream, []))
-        if actual != write.expected_version:
-            raise WrongExpectedVersion(write.stream, write.expected_version, actual)
-
-    def _keep(self, write: Write) -> None:
-        for offset, new in enumerate(write.events):
-            row = self._row(write, offset, new)
-            self._rows.append(row)
-            self._streams.setdefault(write.stream, []).append(row)
-            self._ids[row.event_id] = row
-
-    def _row(self, write: Write, offset: int, new: NewEvent) -> Recorded:
-        before = self.last(write.stream)
-        prev_hash = before.hash if before else GENESIS
-        payload = events.encode(new.event)
-        schema = new.event.schema
-        return Recorded(
+    def _keep(self, row: Row) -> None:
+        now = self._clock()
+        recorded = Recorded(
             position=len(self._rows) + 1,
-            stream=write.stream,
-            version=write.expected_version + 1 + offset,
-            event_id=new.event_id,
-            type=new.event.tag,
-            schema=schema,
-            recorded_at=max(self._clock(), self._rows[-1].recorded_at) if self._rows else self._clock(),
-            occurred_at=new.occurred_at,
-            actor=new.metadata.actor,
-            correlation_id=new.metadata.correlation_id,
-            causation_id=new.metadata.causation_id,
-            payload=payload,
-            prev_hash=prev_hash,
-            hash=chain_hash(self.log_id, write, offset, schema, payload, prev_hash),
+            recorded_at=max(now, self._rows[-1].recorded_at) if self._rows else now,
+            **{**row._asdict(), "occurred_at": from_micros(row.occurred_at)},
         )
+        self._rows.append(recorded)
+        self._streams.setdefault(row.stream, []).append(recorded)
+        self._places[row.event_id] = (row.stream, recorded.position)
