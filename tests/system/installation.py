@@ -21,12 +21,12 @@ TOY = "tests.trainer.toy_recipe:toy"
 T = TypeVar("T")
 
 
-def until(ask: Callable[[], T | None], seconds: float = 60, what: str = "it") -> T:
+def until(ask: Callable[[], T | None], seconds: float = 60, what: str = "it", every: float = 0.1) -> T:
     """The first answer that is something; an assertion error after a bounded time."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.05)
+        time.sleep(every)
     return answer
 
 

@@ -35,7 +35,7 @@ def wait_for_mirror(theirs: mlflow.MlflowClient, run: Run) -> Any:
         assert len(found) <= 1, found
         return found[0] if found and found[0].info.status == STATUS[run.status] else None
 
-    return until(ended, 90, f"run {run.run_id} in MLflow")
+    return until(ended, 90, f"run {run.run_id} in MLflow", every=0.5)
 
 
 def assert_mirrored(ours: Client, theirs: mlflow.MlflowClient, run: Run) -> None:
