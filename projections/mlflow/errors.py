@@ -5,7 +5,7 @@ MlflowError
 ├── MlflowRefused               it answered that the request is wrong (4xx): trying again is of no use
 ├── MirrorGone                  the run that mirrored ours is not there any more, or lies in the trash
 ├── NameTaken                   another experiment of that server has this name
-└── TakenOver                   another sink is at work: this one must stop
+└── TakenOver                   another sink is at work, or the process ends: stop
 """
 
 from __future__ import annotations
@@ -32,4 +32,4 @@ class NameTaken(MlflowError):
 
 
 class TakenOver(MlflowError):
-    """The lease is lost, or the state is not what this process wrote last: another sink is at work."""
+    """Stop at once: the lease is lost, the state is not what was written last, or the process shall end."""

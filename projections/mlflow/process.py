@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import Engine
 
 from projections.mlflow.driver import MlflowDriver
-from projections.mlflow.errors import TakenOver
+from projections.mlflow.errors import MlflowError, TakenOver
 from projections.mlflow.experiments import Experiments
 from projections.mlflow.reading import Reader
 from projections.mlflow.settings import MlflowSettings
@@ -83,12 +84,16 @@ def serve(
         try:
             with _lease(ledger) as lease:
                 if lease is not None:
-                    _serve_once(ledger, views, blobs, driver, settings, stop, pace, lease.check)
+                    _serve_once(ledger, views, blobs, driver, settings, stop, pace, lease)
                     wait = WAIT_SECONDS
         except (TakenOver, CursorMoved) as moved:
-            logger.info("the sink begins anew: %s", moved)
+            logger.info("the sink stops its work: %s", moved)
         except StoreUnavailable as problem:
             logger.warning("the sink waits: %s", problem)
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+        except MlflowError as problem:
+            logger.error("MLflow refuses to say what it holds: %s", problem)
+            SinkState(views, settings.mlflow_url).note(datetime.now(UTC), str(problem))
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
         stop.wait(wait)
 
@@ -101,13 +106,21 @@ def _serve_once(
     settings: MlflowSettings,
     stop: threading.Event,
     pace: Pace | None,
-    check: Callable[[], None],
+    lease: Lease,
 ) -> None:
     log = Log(ledger)
     try:
-        make_sink(log, views, blobs, driver, settings, pace=pace, check=check).run(stop)
+        make_sink(log, views, blobs, driver, settings, pace=pace, check=partial(_check, stop, lease)).run(
+            stop
+        )
     finally:
         log.close()
+
+
+def _check(stop: threading.Event, lease: Lease) -> None:
+    lease.check()
+    if stop.is_set():
+        raise TakenOver("told to stop")
 
 
 def make_sink(

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
+from projections.mlflow import prometheus
 from projections.mlflow.driver import Mirror, MlflowDriver
 from projections.mlflow.errors import (
     MirrorGone,
@@ -84,7 +85,7 @@ class Sink:
         self._clock = clock
         self._pace = pace or Pace()
         self._asked_at = clock()
-        self._problem = ""
+        self._problem: str | None = None
 
     def run(self, stop: threading.Event) -> None:
         self.begin(stop)
@@ -98,6 +99,7 @@ class Sink:
     def begin(self, stop: threading.Event) -> None:
         """With no memory of its own the sink looks at what MLflow holds of this log."""
         if not self._state.is_new():
+            self._state.retry_all(self._clock())
             return
         found = self._persist(self._look_around, stop)
         if found is not None:
@@ -119,6 +121,7 @@ class Sink:
             return position
         if page.scanned > position:
             self._state.advance(position, page.scanned)
+        prometheus.POSITION.set(page.scanned)
         self._ask_now_and_then()
         return page.scanned
 
@@ -206,6 +209,7 @@ class Sink:
         return True
 
     def _quarantine(self, run_id: RunId, reason: str) -> None:
+        prometheus.REFUSED.inc()
         state = self._state.load(run_id)
         wait = min(self._pace.first_retry * 2**state.failures, self._pace.longest_retry)
         state.problem, state.failures = reason, state.failures + 1
@@ -225,6 +229,7 @@ class Sink:
     def _note(self, problem: str) -> None:
         """Stored when it changes, and now and then."""
         now = self._clock()
+        prometheus.REACHABLE.set(not problem)
         if problem != self._problem or now - self._asked_at >= timedelta(seconds=self._pace.ping):
             self._state.note(now, problem)
             self._problem, self._asked_at = problem, now

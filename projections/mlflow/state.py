@@ -82,16 +82,6 @@ class SinkStatus(msgspec.Struct, frozen=True, kw_only=True):
         """How many positions of the log MLflow has not been told of."""
         return max(head - self.position, 0)
 
-    def numbers(self, head: int) -> dict[str, float]:
-        """For Prometheus."""
-        return {
-            "runledger_mlflow_lag_events": float(self.lag(head)),
-            "runledger_mlflow_reachable": float(bool(self.is_reachable)),
-            "runledger_mlflow_runs": float(self.mirrored_runs),
-            "runledger_mlflow_quarantined_runs": float(len(self.quarantined)),
-            "runledger_mlflow_points_total": float(self.points),
-        }
-
 
 class MirrorLink(msgspec.Struct, frozen=True, kw_only=True):
     """Where a run is found in MLflow."""
@@ -163,35 +153,25 @@ class SinkState:
     def is_new(self) -> bool:
         """Whether nothing is remembered: then what MLflow has must be looked at first."""
         with read(self._views) as conn:
-            return conn.execute(select(mlflow_sink)).first() is None
+            return not _has_looked(conn)
 
     def begin(self, found: Iterable[RunState], now: datetime) -> None:
         """Remember what was found in MLflow, in one transaction."""
         with write(self._views) as conn:
             for state in found:
                 _save(conn, state)
-            conn.execute(
-                insert(mlflow_sink).values(
-                    name=CURSOR,
-                    url=self._url,
-                    is_reachable=True,
-                    problem="",
-                    checked_at=to_micros(now),
-                    points=0,
-                )
-            )
+            self._note(conn, has_looked=True, is_reachable=True, problem="", checked_at=to_micros(now))
 
     def note(self, now: datetime, problem: str = "") -> None:
         """Whether MLflow answered just now."""
+        problem = problem[:PROBLEM_CHARACTERS]
         with write(self._views) as conn:
-            conn.execute(
-                update(mlflow_sink).values(
-                    url=self._url,
-                    is_reachable=not problem,
-                    problem=problem[:PROBLEM_CHARACTERS],
-                    checked_at=to_micros(now),
-                )
-            )
+            self._note(conn, is_reachable=not problem, problem=problem, checked_at=to_micros(now))
+
+    def _note(self, conn: Connection, **values: object) -> None:
+        if conn.execute(update(mlflow_sink).values(url=self._url, **values)).rowcount == 0:
+            new: dict[str, object] = {"name": CURSOR, "url": self._url, "has_looked": False, "points": 0}
+            conn.execute(insert(mlflow_sink).values(**(new | values)))
 
     def load(self, run_id: str) -> RunState:
         with read(self._views) as conn:
@@ -202,7 +182,7 @@ class SinkState:
         """Raises `TakenOver` if somebody else has written the row since, or a rebuild has begun."""
         try:
             with write(self._views) as conn:
-                if conn.execute(select(mlflow_sink)).first() is None:
+                if not _has_looked(conn):
                     raise TakenOver("the sink's memory was cleared")
                 _save(conn, state)
                 if points:
@@ -210,6 +190,12 @@ class SinkState:
         except IntegrityError as problem:
             raise TakenOver(f"somebody else has begun run {state.run_id}") from problem
         state.revision += 1
+
+    def retry_all(self, now: datetime) -> None:
+        """A process that starts may have been told better: a password, say."""
+        with write(self._views) as conn:
+            quarantined = mlflow_runs.c.problem.is_not(None)
+            conn.execute(update(mlflow_runs).where(quarantined).values(retry_at=to_micros(now)))
 
     def release(self, state: RunState) -> None:
         """Out of quarantine."""
@@ -226,6 +212,10 @@ class SinkState:
         with read(self._views) as conn:
             due = select(mlflow_runs.c.run_id).where(mlflow_runs.c.retry_at <= to_micros(now))
             return list(conn.scalars(due))
+
+
+def _has_looked(conn: Connection) -> bool:
+    return bool(conn.scalar(select(mlflow_sink.c.has_looked)))
 
 
 def _save(conn: Connection, state: RunState) -> None:

@@ -14,12 +14,13 @@ mlflow_sink = Table(
     views,
     Column("name", Text, primary_key=True),
     Column("url", Text, nullable=False),
+    Column("has_looked", Boolean, nullable=False),
     Column("is_reachable", Boolean, nullable=False),
     Column("problem", Text, nullable=False),
     Column("checked_at", BigInteger, nullable=False),
     Column("points", BigInteger, nullable=False),
 )
-"""One row: whether MLflow answered when it was last asked (`checked_at`, µs since 1970), and points sent."""
+"""One row: whether the sink knows what MLflow holds, and whether that answered at `checked_at` (µs)."""
 
 mlflow_runs = Table(
     "mlflow_runs",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from projections.mlflow import prometheus
 from projections.mlflow.comparing import expected_points, is_beyond_repair
 from projections.mlflow.driver import (
     CHECKPOINT_TAG,
@@ -84,7 +85,8 @@ class RunWriter:
         for _ in range(MAX_MIRRORS_TRIED):
             subject = self._read(run_id)
             try:
-                return self._write(subject)
+                with prometheus.RUN_SECONDS.time():
+                    return self._write(subject)
             except MirrorGone as gone:
                 logger.warning("the mirror of run %s is gone: %s", run_id, gone)
                 self._lose_mirror(subject)
@@ -187,6 +189,7 @@ class RunWriter:
             self._driver.delete_model(model.id)
         self._check()
         self._driver.trash_run(mirror)
+        prometheus.REWRITTEN.inc()
         state.mirror, state.progress = None, Progress()
         self._state.save(state)
 
@@ -262,6 +265,7 @@ class RunWriter:
             self._driver.log_points(subject.mirror, sorted(portion.points, key=lambda point: point.key))
             progress.written[portion.attempt] = portion.upto
             self._state.save(subject.state, points=len(portion.points))
+            prometheus.POINTS.inc(len(portion.points))
 
     def _write_model(self, subject: Subject, model: ModelContent) -> None:
         progress = subject.progress

@@ -16,6 +16,7 @@ def upgrade() -> None:
         "mlflow_sink",
         sa.Column("name", sa.Text(), primary_key=True),
         sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("has_looked", sa.Boolean(), nullable=False),
         sa.Column("is_reachable", sa.Boolean(), nullable=False),
         sa.Column("problem", sa.Text(), nullable=False),
         sa.Column("checked_at", sa.BigInteger(), nullable=False),

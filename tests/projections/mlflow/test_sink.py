@@ -226,10 +226,11 @@ def test_a_refused_run_is_quarantined_and_the_others_go_on(story, told, views, m
     assert {difference.run_id for difference in told.differences(mlflow)} == {bad}
 
     mlflow.refuses.clear()
-    told.catch_up(mlflow)
+    sink, stop = told.sink(mlflow), threading.Event()
+    sink.step(told.log.head(), stop)
     assert steps_told(mlflow, bad) == []
     told.clock.now += timedelta(seconds=61)
-    told.catch_up(mlflow)
+    sink.step(told.log.head(), stop)
     assert steps_told(mlflow, bad) == [0, 1, 2]
     with read(views) as conn:
         assert status(conn).quarantined == ()
