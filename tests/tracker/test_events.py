@@ -8,7 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, SearchStrategy
 
@@ -62,7 +62,7 @@ def structs_of(struct: type[msgspec.Struct]) -> SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("tag", CATALOGUE)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_event_comes_back_as_it_was(tag: str, data: DataObject) -> None:
     event = data.draw(structs_of(CATALOGUE[tag]))

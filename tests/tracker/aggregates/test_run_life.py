@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.strategies import DataObject
@@ -213,5 +213,10 @@ class RunLife(RuleBasedStateMachine):
         assert half == whole
 
 
-RunLife.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+RunLife.TestCase.settings = settings(
+    max_examples=100,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 TestRunLife = RunLife.TestCase
