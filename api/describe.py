@@ -1,8 +1,8 @@
 """The OpenAPI document, made true: errors of every operation as problem details, examples for every body.
 
 Litestar draws operations, parameters and schemas from the handlers. Added here is what it cannot know:
-the problems that an operation may answer with, that an optional body may be absent, that a number may be
-spelled `"NaN"`, and the examples of `api.examples`.
+the problems that an operation may answer with, that an optional body may be absent, and the examples of
+`api.examples`. Its `oneOf` is made `anyOf`: 3 is an integer and a number, and may be both.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class DocumentPlugin(JsonRenderPlugin):
 
 def described(document: Json) -> Json:
     """Litestar's document, completed."""
-    document = msgspec.json.decode(_PAGE_NAME.sub(r"PageOf\1", encoding.encode(document).decode()))
+    text = _PAGE_NAME.sub(r"PageOf\1", encoding.encode(document).decode())
+    document = msgspec.json.decode(text.replace('"oneOf":', '"anyOf":'))
     components = document.setdefault("components", {}).setdefault("schemas", {})
     components[PROBLEM] = problem_schema()
     for path, item in document["paths"].items():
@@ -107,7 +108,7 @@ def _statuses(path: str, method: str, operation: Json) -> list[int]:
 
 
 def _is_optional(schema: Json) -> bool:
-    return {"type": "null"} in schema.get("oneOf", ())
+    return {"type": "null"} in schema.get("anyOf", ())
 
 
 def _add_examples(operation: Json, components: Json) -> None:
@@ -121,7 +122,7 @@ def _add_examples(operation: Json, components: Json) -> None:
 
 def _example_of(schema: Json, components: Json) -> Any:
     """The example of the component that the schema refers to, directly or as its one alternative."""
-    references = [schema, *schema.get("oneOf", ()), *schema.get("allOf", ())]
+    references = [schema, *schema.get("anyOf", ()), *schema.get("allOf", ())]
     names = [each["$ref"].rpartition("/")[2] for each in references if "$ref" in each]
     examples = [components[name]["examples"][0] for name in names if "examples" in components[name]]
     return examples[0] if examples else None

@@ -46,7 +46,9 @@ class JsonResponse(Response[Any]):
     """Litestar's response, encoded by `encode`."""
 
     def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:
-        return b"" if content is None else encode(content)
+        if content is None or isinstance(content, bytes):
+            return content or b""
+        return encode(content)
 
 
 class StrictRequest(Request[Any, Any, Any]):
