@@ -13,6 +13,7 @@ from typing import TypeAlias
 import msgspec
 from sqlalchemy import Connection, Table
 
+from projections.tables import cursor_of
 from tracker.envelope import Recorded, to_micros
 from tracker.events.base import Event
 from tracker.ids import id_of, kind_of
@@ -61,4 +62,4 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cursor(self) -> str:
-        return f"{self.name}@{self.version}"
+        return cursor_of(self.name, self.version)

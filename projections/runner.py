@@ -209,6 +209,8 @@ class Runner:
             exc_info=problem,
         )
         with write(self._views) as conn:
+            if read_cursor(conn, cursors, projection.cursor) >= recorded.position:
+                return
             conn.execute(delete(stoppages).where(stoppages.c.cursor == projection.cursor))
             conn.execute(insert(stoppages).values(_stoppage(projection, recorded, problem)))
         self._running.remove(projection)

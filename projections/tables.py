@@ -51,6 +51,11 @@ class Real(TypeDecorator[float]):
         return math.nan if value == "nan" else value
 
 
+def cursor_of(projection: str, version: int) -> str:
+    """The name under which a version of a projection keeps its place in the log."""
+    return f"{projection}@{version}"
+
+
 def valid_from() -> Column[int]:
     return Column("valid_from", BigInteger, primary_key=True, autoincrement=False)
 

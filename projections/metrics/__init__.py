@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from projections.metrics.fold import fold
 from projections.metrics.queries import MetricSummary, Series, keys, series, summaries, summaries_of
-from projections.metrics.tables import TABLES
+from projections.metrics.tables import NAME, TABLES, VERSION
 from projections.projection import Projection
 
 PROJECTION = Projection(
-    name="metrics", version=1, kinds=frozenset({"run", "telemetry"}), tables=TABLES, fold=fold
+    name=NAME, version=VERSION, kinds=frozenset({"run", "telemetry"}), tables=TABLES, fold=fold
 )
 
 __all__ = ["PROJECTION", "MetricSummary", "Series", "keys", "series", "summaries", "summaries_of"]

@@ -13,7 +13,9 @@ from projections.metrics import tables
 from projections.metrics.downsample import LEAST, pick
 from projections.metrics.effective import Cuts, reach, read_chunks, read_cuts, summarise_chunks
 from projections.metrics.points import Floats, Ints, Summary, summary_of_row
+from projections.tables import cursors
 from tracker.errors import BadInput
+from tracker.store.cursors import read_cursor
 
 
 class MetricSummary(Summary, frozen=True, kw_only=True):
@@ -79,7 +81,8 @@ def series(
     """
     if max_points is not None and max_points < LEAST:
         raise BadInput("max_points", f"must be at least {LEAST}")
-    columns = _read_columns(conn, run_id, key, superseded, as_of)
+    # All tables as of one position, so that they fit without a common snapshot.
+    columns = _read_columns(conn, run_id, key, superseded, _position(conn) if as_of is None else as_of)
     columns = _between(columns, after_step, until_step)
     value = columns["value"]
     shown = slice(None) if max_points is None else pick(columns[x], value, max_points)
@@ -89,6 +92,10 @@ def series(
         non_finite=len(value) - int(np.isfinite(value).sum()),
         **{name: tuple(column[shown].tolist()) for name, column in columns.items()},
     )
+
+
+def _position(conn: Connection) -> int:
+    return read_cursor(conn, cursors, tables.CURSOR)
 
 
 def _summaries_now(conn: Connection, run_id: str) -> dict[str, MetricSummary]:
@@ -105,20 +112,16 @@ def _named(key: str, summary: Summary) -> MetricSummary:
     return MetricSummary(key=key, **msgspec.structs.asdict(summary))
 
 
-def _read_columns(
-    conn: Connection, run_id: str, key: str, superseded: bool, as_of: int | None
-) -> dict[str, Any]:
+def _read_columns(conn: Connection, run_id: str, key: str, superseded: bool, as_of: int) -> dict[str, Any]:
     table = tables.chunks
     wanted = [
         table.c[name] for name in ("attempt", "version", "last_place", "points", "step", "time", "value")
     ]
     query = (
         select(*wanted)
-        .where(table.c.run_id == run_id, table.c.key == key)
+        .where(table.c.run_id == run_id, table.c.key == key, table.c.position <= as_of)
         .order_by(table.c.attempt, table.c.version)
     )
-    if as_of is not None:
-        query = query.where(table.c.position <= as_of)
     cuts = read_cuts(conn, run_id, as_of)
     parts: list[tuple[Any, slice]] = []
     for row in map(dict, conn.execute(query).mappings()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
-from projections.tables import Real, views
+from projections.tables import Real, cursor_of, views
 
 
 def _summary() -> tuple[Column[int] | Column[float], ...]:
@@ -76,4 +76,7 @@ summaries = Table(
 )
 """Of the effective points of each key, for lists and sorting."""
 
+NAME = "metrics"
+VERSION = 1
+CURSOR = cursor_of(NAME, VERSION)
 TABLES = (chunks, attempts, checkpoints, summaries)

@@ -53,6 +53,8 @@ def get_run(conn: Connection, run_id: str, as_of: int | None = None) -> RunView 
     row = conn.execute(_states(as_of).where(tables.run_states.c.run_id == run_id)).mappings().first()
     if row is None:
         return None
+    # Every event of a run makes a state: asked as of it, the other tables fit without a common snapshot.
+    as_of = row["valid_from"]
     request = _request.decode(row["request"])
     return RunView(
         **_summary(row, _tags(conn, [run_id], as_of)),

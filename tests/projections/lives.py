@@ -145,7 +145,7 @@ class Life:
 
 
 def tell_lives(
-    story: Story, chance: random.Random, *, after_each: Callable[[], None] = lambda: None, turns: int = 120
+    story: Story, chance: random.Random, *, after_each: Callable[[], None] = lambda: None, turns: int = 80
 ) -> list[Life]:
     """Some runs, taking turns, and a few of everything else; `after_each` is called now and then."""
     tell_the_rest(story, chance)

@@ -6,55 +6,67 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
+from projections.__main__ import main
 from projections.positions import wait_for
+from tests.conftest import Databases
 from tests.projections.conftest import Story, requested
+from tracker.store.engine import open_ledger, open_views
+from tracker.store.log import Log
 
 ROOT = Path(__file__).parents[2]
 
 
-def start(**variables: str) -> subprocess.Popen[str]:
-    environ = os.environ | {f"RUNLEDGER_{name}": value for name, value in variables.items()}
-    return subprocess.Popen(
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Puts back the signal handlers that the entry point sets."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.system
+def test_it_keeps_up_and_ends_on_sigterm(sqlite_databases: Databases) -> None:
+    ledger_url, views_url = sqlite_databases.migrated()
+    log, views = Log(open_ledger(ledger_url)), open_views(views_url)
+    variables = {"RUNLEDGER_LEDGER_URL": ledger_url, "RUNLEDGER_VIEWS_URL": views_url}
+    process = subprocess.Popen(
         [sys.executable, "-P", "-m", "projections"],
-        env=environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | variables | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def end(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, errors = process.communicate(timeout=30)
-    return process.returncode, errors
-
-
-@pytest.mark.system
-def test_it_keeps_up_and_ends_on_sigterm(story: Story, views: Engine, database_urls: tuple[str, str]) -> None:
-    process = start(LEDGER_URL=database_urls[0], VIEWS_URL=database_urls[1])
     try:
-        wait_for(views, story.run("r1", requested()), 30)
+        wait_for(views, Story(log).run("r1", requested()), 60)
         process.send_signal(signal.SIGTERM)
-        code, errors = end(process)
+        _, errors = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert code == 0
+        log.close()
+        log.engine.dispose()
+        views.dispose()
+    assert process.returncode == 0
     assert "keeping up to date: experiments, runs" in errors
 
 
-@pytest.mark.system
-def test_it_names_the_database_that_it_cannot_open(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}"
-    code, errors = end(start(LEDGER_URL=url, VIEWS_URL=url))
-    assert code == 69
-    assert str(tmp_path / "nowhere" / "ledger.db") in errors
+@pytest.mark.usefixtures("handlers")
+def test_it_names_the_database_that_it_cannot_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("RUNLEDGER_DATA", str(tmp_path / "nowhere"))
+    assert main() == 69
+    assert str(tmp_path / "nowhere" / "ledger.db") in caplog.text
 
 
-@pytest.mark.system
-def test_it_names_the_setting_that_does_not_fit(tmp_path: Path) -> None:
-    code, errors = end(start(DATA=str(tmp_path), PROJECTIONS_BATCH="many"))
-    assert code == 78
-    assert "RUNLEDGER_PROJECTIONS_BATCH" in errors
+@pytest.mark.usefixtures("handlers")
+def test_it_names_the_setting_that_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("RUNLEDGER_PROJECTIONS_BATCH", "many")
+    assert main() == 78
+    assert "RUNLEDGER_PROJECTIONS_BATCH" in caplog.text

@@ -60,7 +60,7 @@ def crashing(projection: Projection, chance: Callable[[], bool]) -> Projection:
 def test_live_rebuilt_and_crashed_are_equal_row_by_row(
     story: Story, log: Log, views: Engine, catch_up: CatchUp, seed: int
 ) -> None:
-    tell_lives(story, random.Random(seed), after_each=catch_up)
+    tell_lives(story, random.Random(seed), after_each=catch_up, turns=120)
     live = rows_of(views)
     assert all(live.values())
 
