@@ -21,6 +21,8 @@ from tracker.ids import ExperimentId, experiment_stream
 
 MAX_NAME = 250
 MAX_DESCRIPTION = 5_000
+NOTE_TAG = "mlflow.note.content"
+"""Written where there is none: people may write their own there."""
 ARCHIVED_TAG = "runledger.archived"
 
 
@@ -50,7 +52,7 @@ class Experiments:
         for recorded in self._log.read(experiment_stream(ExperimentId(experiment_id))):
             match recorded.event:
                 case ExperimentCreated(name=name, description=description):
-                    tags["mlflow.note.content"] = cut_text(description, MAX_DESCRIPTION)
+                    tags[NOTE_TAG] = cut_text(description, MAX_DESCRIPTION)
                 case ExperimentRenamed(name=name):
                     pass
                 case ExperimentArchived():
@@ -84,7 +86,10 @@ class Experiments:
     def _bring_into_step(
         self, found: Experiment, experiment_id: str, name: str, tags: dict[str, str]
     ) -> None:
-        changed = {key: value for key, value in tags.items() if found.tags.get(key) != value}
+        told_once = {NOTE_TAG} & found.tags.keys()
+        changed = {
+            key: value for key, value in tags.items() if key not in told_once and found.tags.get(key) != value
+        }
         if changed:
             self._driver.tag_experiment(found.id, changed)
         if found.name not in (name, _other_name(name, experiment_id)):

@@ -40,7 +40,7 @@ MAX_PARAM = 6_000
 MAX_TAG = 8_000
 MAX_NAME = 250
 MAX_DATASET_NAME = 500
-DIGEST_CHARACTERS = 32
+DIGEST_CHARACTERS = 36
 
 _ODD_CHARACTERS = re.compile(r"[^/\w.\- :]")
 _OURS = ("mlflow.", "runledger.")

@@ -30,6 +30,7 @@ from projections.mlflow.reading import Reader
 from projections.mlflow.state import Progress, RunState, SinkState
 from tracker.blobs import Blobs
 from tracker.effective import NOTHING, within
+from tracker.errors import BlobCorrupt, BlobMissing
 from tracker.ids import RunId
 
 logger = logging.getLogger(__name__)
@@ -93,14 +94,24 @@ class RunWriter:
         raise MlflowRefused(f"the mirror of run {run_id} was gone {MAX_MIRRORS_TRIED} times")
 
     def finish(self, subject: Subject) -> None:
-        """Files, then the final status, so that whoever sees a run finished sees all of it."""
+        """Files, then the final status, so that whoever sees a run finished sees all of it.
+
+        A file that cannot be had or that MLflow refuses is raised, but the status is told all the same.
+        """
         try:
-            self._write_files(subject)
-            self._write_status(subject, is_final=True)
+            self._finish(subject)
         except MirrorGone as gone:
             logger.warning("the mirror of run %s is gone: %s", subject.content.run_id, gone)
             self._lose_mirror(subject)
             raise
+
+    def _finish(self, subject: Subject) -> None:
+        try:
+            self._write_files(subject)
+        except (MlflowRefused, BlobMissing, BlobCorrupt):
+            self._write_status(subject, is_final=True)
+            raise
+        self._write_status(subject, is_final=True)
 
     def _read(self, run_id: RunId) -> Subject:
         facts = self._reader.facts(run_id)

@@ -112,7 +112,7 @@ def test_the_data_is_named_by_a_prefix_of_its_digest(story, mapped):
     digest = story.dataset("sums")
     wanted, _ = mapped(story.request(values={"data": {"train": digest}, "not data": "f" * 64}))
     (use,) = wanted.datasets
-    assert (use.name, use.digest, use.context) == ("sums", digest[:32], "training")
+    assert (use.name, use.digest, use.context) == ("sums", digest[:36], "training")
     assert digest in use.source
 
 

@@ -36,6 +36,7 @@ class Mlflow(MemoryMlflow):
         super().__init__()
         self.is_down = False
         self.refuses = set()
+        self.fails = set()
         self.calls = 0
 
     def find_active(self, run_id):
@@ -51,6 +52,8 @@ class Mlflow(MemoryMlflow):
             raise MlflowUnavailable("connection refused")
         if self.runs[run].tags["runledger.run"] in self.refuses:
             raise MlflowRefused("no")
+        if self.runs[run].tags["runledger.run"] in self.fails:
+            raise MlflowUnavailable("internal error")
         super().log_points(run, points, origin)
 
 
@@ -236,6 +239,36 @@ def test_a_refused_run_is_quarantined_and_the_others_go_on(story, told, views, m
         assert status(conn).quarantined == ()
 
 
+def test_a_run_at_which_mlflow_fails_does_not_hold_up_the_others(story, told, views, mlflow):
+    bad, good = story.request(), story.request()
+    mlflow.fails.add(bad)
+    for run in (bad, good):
+        story.start(run)
+        story.points(run, range(3))
+    told.catch_up(mlflow)
+    assert steps_told(mlflow, good) == [0, 1, 2]
+    with read(views) as conn:
+        assert [run.reason for run in status(conn).quarantined] == ["internal error"]
+        assert status(conn).is_reachable
+    mlflow.fails.clear()
+    story.points(bad, range(3, 5))
+    told.catch_up(mlflow)
+    assert steps_told(mlflow, bad) == [0, 1, 2, 3, 4]
+
+
+def test_a_run_whose_file_is_missing_is_told_but_for_that(story, told, views, mlflow):
+    run = story.request()
+    story.start(run)
+    saved = story.checkpoint(run, 4, story.points(run, range(5)))
+    story.tell(f"run-{run}", RunCompleted(attempt=1, step=4))
+    story.blobs.delete(saved.digest)
+    told.catch_up(mlflow)
+    assert mlflow.find_active(run)[0].status == "FINISHED"
+    with read(views) as conn:
+        (quarantined,) = status(conn).quarantined
+    assert saved.digest in quarantined.reason
+
+
 def test_nothing_is_lost_while_mlflow_is_away(story, told, views, mlflow):
     mlflow.is_down = True
     run = story.request()
@@ -273,6 +306,22 @@ def test_a_mirror_that_somebody_trashed_is_written_anew(story, told, mlflow):
     told.catch_up(mlflow)
     assert steps_told(mlflow, run) == [0, 1, 2, 3, 4]
     assert told.differences(mlflow) == []
+
+
+def test_a_mirror_that_is_trashed_while_its_files_are_moved_is_written_anew(story, told):
+    class Disturbed(Mlflow):
+        def upload(self, run, file, path):
+            if len(self.runs) == 1:
+                self.trash_run(run)
+            super().upload(run, file, path)
+
+    run, mlflow = story.request(), Disturbed()
+    story.start(run)
+    story.checkpoint(run, 4, story.points(run, range(5)))
+    story.tell(f"run-{run}", RunCompleted(attempt=1, step=4))
+    told.catch_up(mlflow)
+    assert told.differences(mlflow) == []
+    assert mlflow.find_active(run)[0].status == "FINISHED"
 
 
 def test_rebuilt_from_nothing_it_is_the_same(story, told, views, mlflow):
