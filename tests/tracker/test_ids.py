@@ -1,0 +1,37 @@
+"""The names of streams."""
+
+from __future__ import annotations
+
+import pytest
+
+from tracker import ids
+from tracker.ids import BenchmarkId, Digest, EvaluationId, ExperimentId, ModelId, RunId, SweepId
+
+
+@pytest.mark.parametrize(
+    ("stream", "kind"),
+    [
+        (ids.run_stream(RunId("7")), "run"),
+        (ids.experiment_stream(ExperimentId("7")), "experiment"),
+        (ids.dataset_stream(Digest("7")), "dataset"),
+        (ids.benchmark_stream(BenchmarkId("7")), "benchmark"),
+        (ids.evaluation_stream(EvaluationId("7")), "evaluation"),
+        (ids.model_stream(ModelId("7")), "model"),
+        (ids.sweep_stream(SweepId("7")), "sweep"),
+    ],
+)
+def test_a_stream_is_a_kind_and_an_id(stream: str, kind: str) -> None:
+    assert stream == f"{kind}-7"
+    assert (ids.kind_of(stream), ids.id_of(stream)) == (kind, "7")
+
+
+def test_an_id_with_a_dash_comes_back_whole() -> None:
+    assert ids.id_of("run-a-b-c") == "a-b-c"
+    stream = ids.telemetry_stream(RunId("a-b"), 12)
+    assert (ids.kind_of(stream), ids.telemetry_ids(stream)) == ("telemetry", ("a-b", 12))
+
+
+def test_ids_are_fresh() -> None:
+    made = {ids.new_id() for _ in range(100)}
+    assert len(made) == 100
+    assert all(len(each) == 32 and int(each, 16) >= 0 for each in made)
