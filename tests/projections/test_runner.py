@@ -7,19 +7,24 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import psycopg
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, event
 
 from projections import metrics, runs
 from projections.catalogue import PROJECTIONS
-from projections.positions import positions, status
+from projections.positions import positions, status, wait_for
 from projections.projection import Fact, Projection, Write
 from projections.runner import EVENT_WEIGHT, HEAVIEST_BATCH, ProjectionSettings, Runner, rebuild
+from projections.tables import cursors
+from tests.conftest import POSTGRESQL_URL, Databases
 from tests.projections.conftest import Story, requested, rows_of, started
 from tests.projections.lives import tell_lives
+from tracker import events
 from tracker.errors import StoreUnavailable
 from tracker.events.run import RunNoted, RunRenamed
+from tracker.store.engine import open_ledger, open_views
 from tracker.store.log import Log
 
 CatchUp = Callable[[], None]
@@ -87,8 +92,6 @@ def rebuild_in_random_batches(log: Log, views: Engine, chance: random.Random) ->
 
 
 def empty_all(views: Engine) -> None:
-    from projections.tables import cursors
-
     with views.begin() as conn:
         for projection in PROJECTIONS:
             for table in projection.tables:
@@ -160,8 +163,6 @@ def test_an_event_of_something_unknown_is_an_error(
 def test_an_event_of_a_newer_version_of_the_code_stops_its_readers_only(
     story: Story, log: Log, views: Engine, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tracker import events
-
     story.run("r1", requested())
     bad = story.run("r1", RunNoted(note="new"))
     story.metrics("r1", 1, ("loss", 1, 0.5))
@@ -187,8 +188,6 @@ def test_an_outage_is_waited_out(story: Story, log: Log, views: Engine, conn: Co
     event.listen(views, "before_cursor_execute", fail)
     thread = threading.Thread(target=Runner(log, views).run, args=[stop])
     thread.start()
-    from projections.positions import wait_for
-
     while outages:
         stop.wait(0.01)
     wait_for(views, log.head(), 30)
@@ -215,3 +214,40 @@ def test_batches_shrink_when_writes_are_slow_and_grow_back(log: Log, views: Engi
 def test_settings_that_cannot_work_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         ProjectionSettings(**values)
+
+
+def test_killed_connections_lose_nothing(postgresql_databases: Databases) -> None:
+    ledger_url, views_url = postgresql_databases.migrated()
+    log, views = Log(open_ledger(ledger_url)), open_views(views_url)
+    story, stop = Story(log), threading.Event()
+    tell_lives(story, random.Random(4), turns=60)
+    runner = Runner(log, views, settings=ProjectionSettings(batch=3))
+    thread = threading.Thread(target=runner.run, args=[stop])
+    thread.start()
+    with psycopg.connect(POSTGRESQL_URL, autocommit=True) as admin:
+        for _ in range(5):
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                [views.url.database],
+            )
+            stop.wait(0.05)
+    wait_for(views, head_after_outage(log), 60)
+    stop.set()
+    thread.join(30)
+    assert runner.running == tuple(each.name for each in PROJECTIONS)
+    live = rows_of(views)
+    for projection in PROJECTIONS:
+        rebuild(log, views, projection.name)
+    assert rows_of(views) == live
+    log.close()
+    log.engine.dispose()
+    views.dispose()
+
+
+def head_after_outage(log: Log) -> int:
+    """The first question after a killed connection may fail."""
+    while True:
+        try:
+            return log.head()
+        except StoreUnavailable:
+            continue
