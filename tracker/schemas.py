@@ -133,7 +133,20 @@ def _filled(root: JsonObject, schema: JsonObject, value: object) -> object:
         return _filled_object(root, schema, value)
     if isinstance(value, list):
         return [_filled(root, _items(schema, index), item) for index, item in enumerate(value)]
-    return value
+    return _number(schema, value)
+
+
+MAX_EXACT = 2**53
+"""Up to here every integer is a float too."""
+
+
+def _number(schema: JsonObject, value: object) -> object:
+    """JSON knows one kind of number: 2.0 where an integer is wanted is 2, and 2 where any is wanted 2.0."""
+    if isinstance(value, float) and schema.get("type") == "integer" and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or schema.get("type") != "number":
+        return value
+    return float(value) if abs(value) <= MAX_EXACT else value
 
 
 def _filled_object(root: JsonObject, schema: JsonObject, value: JsonObject) -> JsonObject:
@@ -184,6 +197,8 @@ def _is_of(schema: JsonObject, value: object) -> bool:
     """Whether the branch is meant for such a value: by type, and by the constants of a tagged object."""
     if isinstance(value, bool):
         return schema.get("type") == "boolean"
+    if isinstance(value, float) and schema.get("type") == "integer":
+        return value.is_integer()
     if not isinstance(value, _JSON_TYPES.get(schema.get("type", ""), (object,))):
         return False
     if not isinstance(value, dict):

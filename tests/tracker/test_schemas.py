@@ -92,6 +92,19 @@ def test_given_values_lie_over_the_preset_over_the_defaults() -> None:
     assert preset["model"] == {"layers": 2, "precision": "bf16"}
 
 
+def test_numbers_are_of_the_kind_that_the_schema_wants() -> None:
+    given = LEAST | {"steps": 7.0, "limit": 3, "optimizer": {"kind": "sgd", "rate": 1}}
+    values = complete(given)
+    read = (values["steps"], values["limit"], values["optimizer"]["rate"])
+    assert read == (7, 3.0, 1.0)
+    assert [type(each) for each in read] == [int, float, float]
+    assert refusal(LEAST | {"steps": 7.5}).place == "$.steps"
+
+
+def test_an_integer_that_no_float_holds_stays_as_it_is() -> None:
+    assert complete(LEAST | {"limit": 2**53 + 1})["limit"] == 2**53 + 1
+
+
 def test_a_list_replaces_the_presets_list_whole() -> None:
     assert complete({"benchmarks": ["b"]}, LEAST | {"benchmarks": ["a", "c"]})["benchmarks"] == ["b"]
 
