@@ -34,12 +34,14 @@ def upgrade_views(engine: Engine) -> None:
 def current(engine: Engine) -> str | None:
     """The revision that the database is at; None for one that was never migrated."""
     with read(engine) as conn:
-        return MigrationContext.configure(conn).get_current_revision()
+        revision: str | None = MigrationContext.configure(conn).get_current_revision()
+    return revision
 
 
 def newest(engine: Engine) -> str | None:
     """The revision that this version of the code wants the database to be at."""
-    return ScriptDirectory.from_config(_config(side_of(engine))).get_current_head()
+    revision: str | None = ScriptDirectory.from_config(_config(side_of(engine))).get_current_head()
+    return revision
 
 
 def _upgrade(engine: Engine, side: str) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from tracker.errors import StoreUnavailable, TrackerError, WrongExpectedVersion
 from tracker.store.appends import Append, Row, Tip, chain
 from tracker.store.commit import find, insert_at_once, position_of, read_tips, settle
-from tracker.store.engine import is_postgresql, read, write
+from tracker.store.engine import connect, is_postgresql, read, write
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Committer:
         """On PostgreSQL without BEGIN and COMMIT: its fast way is one statement."""
         if self._kept is None:
             autocommit = {"isolation_level": "AUTOCOMMIT"} if is_postgresql(self._engine) else {}
-            self._kept = self._engine.connect().execution_options(runledger_write=True, **autocommit)
+            self._kept = connect(self._engine).execution_options(runledger_write=True, **autocommit)
         return self._kept
 
     def _try_at_once(

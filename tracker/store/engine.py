@@ -1,9 +1,9 @@
 """Engines for the two databases, with the settings that their guarantees rest on.
 
-SQLite: WAL, `synchronous=FULL`, a bounded wait for the lock, and every write transaction IMMEDIATE (a
-deferred one fails at once when it upgrades): write through `write` only. PostgreSQL: psycopg 3, READ
-COMMITTED, one schema per side through `search_path`. A database that cannot be reached or written is
-`StoreUnavailable` with the name of the target, soon: connecting and waiting for locks are bounded.
+SQLite: WAL, the ledger with `synchronous=FULL`, and every write transaction IMMEDIATE (a deferred one
+fails at once when it upgrades): write through `write` only. PostgreSQL: psycopg 3, READ COMMITTED, one
+schema per side through `search_path`. A database that cannot be reached or written is `StoreUnavailable`
+with the name of the target, soon: connecting and waiting for locks are bounded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, TimeoutError
 
 from tracker.errors import StoreUnavailable
 
@@ -67,15 +67,23 @@ def open_views(url: str) -> Engine:
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
     """One write transaction: committed at the end of the block, rolled back on any exception."""
-    with engine.connect().execution_options(runledger_write=True) as conn, conn.begin():
+    with connect(engine).execution_options(runledger_write=True) as conn, conn.begin():
         yield conn
 
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
     """Reads without a transaction of their own on PostgreSQL: a round trip each, and no common snapshot."""
-    with engine.connect() as conn:
+    with connect(engine) as conn:
         yield conn.execution_options(isolation_level="AUTOCOMMIT") if is_postgresql(engine) else conn
+
+
+def connect(engine: Engine) -> Connection:
+    """A connection of the pool. Raises `StoreUnavailable`, also where none becomes free in time."""
+    try:
+        return engine.connect()
+    except TimeoutError as problem:
+        raise StoreUnavailable(target_of(engine), "all connections are in use") from problem
 
 
 def is_postgresql(engine: Engine) -> bool:
@@ -126,16 +134,25 @@ def _open_sqlite(url: URL, side: str) -> Engine:
         max_overflow=-1,
         pool_timeout=BUSY_SECONDS,
     )
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", _prepare_ledger if side == LEDGER else _prepare_views)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
+def _prepare_ledger(connection: sqlite3.Connection, record: object) -> None:
+    _prepare_sqlite(connection, "FULL")
+
+
+def _prepare_views(connection: sqlite3.Connection, record: object) -> None:
+    """After a loss of power the last rows may be gone, together with the cursor: they are made again."""
+    _prepare_sqlite(connection, "NORMAL")
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, synchronous: str) -> None:
     connection.isolation_level = None
     connection.create_function("now_micros", 0, lambda: time.time_ns() // 1000)
     _switch_to_wal(connection)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON", "temp_store=MEMORY"):
+    for pragma in (f"synchronous={synchronous}", "recursive_triggers=ON", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -71,17 +71,22 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            while batch := self._take():
-                self._answer(batch)
+            while self._wait():
+                self._answer(self._take())
         finally:
             self._at_end()
 
+    def _wait(self) -> bool:
+        """For something to commit; False once there will be nothing any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closed)
+            return bool(self._queue)
+
     def _take(self) -> list[tuple[Append, Future[int]]]:
-        """All that waits, up to the size of one commit; empty at the end."""
+        """All that waits and was not cancelled, up to the size of one commit."""
         batch: list[tuple[Append, Future[int]]] = []
         event_count = size_bytes = 0
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closed)
             while self._queue and event_count < COMMIT_EVENTS and size_bytes < COMMIT_BYTES:
                 append, future = self._queue.popleft()
                 self._queued_bytes -= append.size_bytes
@@ -93,7 +98,7 @@ class Writer:
         return batch
 
     def _answer(self, batch: Sequence[tuple[Append, Future[int]]]) -> None:
-        outcomes = self._commit_safely([append for append, _ in batch])
+        outcomes = self._commit_safely([append for append, _ in batch]) if batch else []
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 future.set_exception(outcome)

@@ -13,7 +13,7 @@ from tracker.ids import Stream
 from tracker.spec import DeviceRequest
 from tracker.store import dispatches
 from tracker.store.dispatches import Dispatch
-from tracker.store.engine import is_postgresql, read, write
+from tracker.store.engine import read, write
 
 LM = ("lm", "digest-1")
 
@@ -136,9 +136,9 @@ def test_concurrent_claimers_get_different_rows(ledger: Engine) -> None:
     assert sorted(claimed) == sorted(f"run-{number}" for number in range(1, 41))
 
 
+@pytest.mark.parametrize("database_kind", ["postgresql"])
 def test_a_row_that_is_being_claimed_is_passed_over(ledger: Engine) -> None:
-    if not is_postgresql(ledger):
-        pytest.skip("SQLite has one writer at a time: there is nothing to pass over")
+    """SQLite has one writer at a time: there is nothing to pass over."""
     queue(ledger, dispatch(1), dispatch(2))
     with write(ledger) as one, write(ledger) as other:
         first = dispatches.best(one, recipes=[LM])

@@ -97,9 +97,8 @@ def test_a_commit_that_never_happened_is_unavailable(
     assert log.append(to("run-1", 0)) == 1
 
 
+@pytest.mark.parametrize("database_kind", ["postgresql"])
 def test_an_append_goes_through_after_its_connection_was_killed(log: Log, ledger: Engine) -> None:
-    if not is_postgresql(ledger):
-        pytest.skip("SQLite has no connections that could be killed")
     log.append(to("run-1", 0))
     with psycopg.connect(ledger.url.set(drivername="postgresql").render_as_string(False)) as admin:
         for version in range(1, 4):
