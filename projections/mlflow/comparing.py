@@ -76,7 +76,10 @@ def expected_points(
 
 def is_beyond_repair(driver: MlflowDriver, mirror: str, held: Held, content: Content, points: Points) -> bool:
     """Whether the mirror holds what MLflow's API can neither change nor take away."""
-    if held.start_time != content.start_time or not held.params.items() <= content.params.items():
+    datasets = {(use.name, use.digest) for use in content.datasets}
+    if held.start_time != content.start_time or not held.datasets <= datasets:
+        return True
+    if not held.params.items() <= content.params.items():
         return True
     return any(_held_points(driver, mirror, key) - points.get(key, set()) for key in held.keys)
 

@@ -51,7 +51,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     poll: float = 0.2
     ping: float = 10.0
     first_back_off: float = 0.5
-    longest_back_off: float = 30.0
+    longest_back_off: float = 5.0
     first_retry: float = 30.0
     longest_retry: float = 3_600.0
 
@@ -194,6 +194,8 @@ class Sink:
                 stop.wait(back_off)
                 back_off = min(2 * back_off, self._pace.longest_back_off)
             else:
+                if self._problem:
+                    logger.info("MLflow answers")
                 self._note("")
                 return result
         return None
@@ -203,7 +205,8 @@ class Sink:
         try:
             self._driver.ping()
         except MlflowUnavailable:
-            logger.warning("MLflow does not answer: %s", problem)
+            if not self._problem:
+                logger.warning("waiting for MLflow: %s", problem)
             self._note(str(problem))
             return False
         return True

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from projections.mlflow.driver import DatasetUse
 from projections.mlflow.errors import MlflowRefused, MlflowUnavailable, TakenOver
 from projections.mlflow.memory import MemoryMlflow
 from projections.mlflow.state import link, rebuild, status
@@ -336,21 +337,24 @@ def test_rebuilt_from_nothing_it_is_the_same(story, told, views, mlflow):
 
 
 def test_a_rebuild_keeps_the_mirrors_that_are_right(story, told, views, mlflow):
-    right, wrong = story.request(tags={"a": "b"}), story.request()
-    for run in (right, wrong):
+    right, wrong, other = story.request(tags={"a": "b"}), story.request(), story.request()
+    for run in (right, wrong, other):
         story.start(run)
         story.checkpoint(run, 4, story.points(run, range(5)))
     told.catch_up(mlflow)
-    before = {run: mlflow.find_active(run)[0].id for run in (right, wrong)}
+    before = {run: mlflow.find_active(run)[0].id for run in (right, wrong, other)}
     mlflow.log_params(before[wrong], {"foreign": "1"})
+    foreign = DatasetUse(name="foreign", digest="d", source="{}", profile="{}", context="training")
+    mlflow.log_datasets(before[other], [foreign])
     mlflow.log_tags(before[right], {"foreign": "1"})
-    assert {difference.run_id for difference in told.differences(mlflow)} == {right, wrong}
+    assert {difference.run_id for difference in told.differences(mlflow)} == {right, wrong, other}
     rebuild(views)
     told.catch_up(mlflow)
     assert told.differences(mlflow) == []
     assert mlflow.find_active(right)[0].id == before[right]
     assert mlflow.find_active(wrong)[0].id != before[wrong]
-    assert len(mlflow.models) == 2
+    assert mlflow.find_active(other)[0].id != before[other]
+    assert len(mlflow.models) == 3
 
 
 def test_a_sink_that_runs_during_a_rebuild_stops(story, told, views, mlflow):
