@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from msgspec.structs import replace
+from prometheus_client import REGISTRY
 from sqlalchemy import Connection, Engine, event
 
 from projections import metrics, runs
@@ -136,6 +137,8 @@ def test_a_poison_event_stops_its_projection_and_no_other(
     assert stopped.stopped is not None
     assert (stopped.stopped.position, stopped.stopped.event_type) == (bad, "RunNoted")
     assert stopped.stopped.problem == "ValueError: this one I cannot take"
+    assert REGISTRY.get_sample_value("runledger_projection_stopped", {"projection": "runs"}) == 1
+    assert REGISTRY.get_sample_value("runledger_projection_position", {"projection": "metrics"}) == log.head()
 
 
 def test_a_runner_that_can_take_the_event_goes_on(
