@@ -6,6 +6,7 @@ trash) and keeps what that keeps: identical points once, the last status, models
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -68,6 +69,7 @@ class MemoryMlflow:
         self.experiments: dict[str, Experiment] = {}
         self.runs: dict[str, HeldRun] = {}
         self.models: dict[str, HeldModel] = {}
+        self._numbers = itertools.count(1)
 
     def ping(self) -> None:
         return None
@@ -179,7 +181,7 @@ class MemoryMlflow:
         self, experiment: str, run: str, name: str, tags: Mapping[str, str], params: Mapping[str, str]
     ) -> str:
         self._active_experiment(experiment)
-        model = HeldModel(id=f"m-{len(self.models) + 1:032x}", run=run, name=name, tags=dict(tags))
+        model = HeldModel(id=f"m-{next(self._numbers):032x}", run=run, name=name, tags=dict(tags))
         self.models[model.id] = model
         return model.id
 
