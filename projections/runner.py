@@ -102,8 +102,9 @@ class Runner:
         """One batch for every group of projections that stand together; whether any of them moved."""
         groups: defaultdict[int, list[Projection]] = defaultdict(list)
         with read(self._views) as conn:
-            for each in self._running:
-                groups[read_cursor(conn, cursors, each.cursor)].append(each)
+            reached = {row.name: row.position for row in conn.execute(select(cursors))}
+        for each in self._running:
+            groups[reached.get(each.cursor, 0)].append(each)
         moved = [self._advance(members, position) for position, members in groups.items()]
         return any(moved)
 
