@@ -1,13 +1,15 @@
-"""Rules for the few texts that people choose: names and tags."""
+"""Rules for the few texts that people choose: names, tags, and the keys of params and artifacts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tracker.errors import BadInput
 
 MAX_NAME_CHARS = 250
 MAX_TAG_CHARS = 5_000
+MAX_KEY_CHARS = 500
+"""Keys stand in indexes, and an index of PostgreSQL takes no more than 2,700 bytes a row."""
 
 
 def check_name(name: str, place: str = "$.name") -> None:
@@ -22,3 +24,9 @@ def check_tags(tags: Mapping[str, str], place: str = "$.tags") -> None:
         check_name(key, place)
         if len(value) > MAX_TAG_CHARS:
             raise BadInput(f"{place}.{key}", f"{len(value)} characters are more than {MAX_TAG_CHARS}")
+
+
+def check_keys(keys: Iterable[str], place: str) -> None:
+    for key in keys:
+        if len(key) > MAX_KEY_CHARS:
+            raise BadInput(place, f"a key of {len(key)} characters is longer than {MAX_KEY_CHARS}")

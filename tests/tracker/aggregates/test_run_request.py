@@ -11,6 +11,7 @@ from tracker.aggregates.run import (
     Command,
     HideRun,
     NoteRun,
+    RecordParams,
     RenameRun,
     RequestCancellation,
     ShowRun,
@@ -27,6 +28,7 @@ from tracker.events.run import (
     RunShown,
     RunTagged,
 )
+from tracker.spec import RunSpec
 
 COMPLETED = (requested(), started(), RunCompleted(attempt=1))
 
@@ -52,6 +54,13 @@ def test_the_same_request_with_a_nan_in_its_spec_is_recognised() -> None:
 
 def test_another_request_under_the_same_id_is_refused() -> None:
     given(requested()).when(request(name="other")).refused_with(errors.RunAlreadyRequested)
+
+
+def test_a_key_that_no_index_could_hold_is_refused() -> None:
+    spec = RunSpec(recipe="lm", version=1, digest="d", values={"model": {"x" * 500: 1}})
+    given().when(request(spec=spec)).refused_with(BadInput, r"\$\.spec")
+    late = RecordParams(run_id=R, attempt=1, params={"x" * 501: 1})
+    given(requested(), started()).when(late).refused_with(BadInput, r"\$\.params")
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 251])

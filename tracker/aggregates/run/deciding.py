@@ -40,7 +40,7 @@ from tracker.aggregates.run.commands import (
 from tracker.aggregates.run.ending import end_attempt
 from tracker.aggregates.run.recording import delete_checkpoint, record, record_evaluation
 from tracker.aggregates.run.state import Run
-from tracker.aggregates.texts import check_name, check_tags
+from tracker.aggregates.texts import check_keys, check_name, check_tags
 from tracker.errors import BadInput, NotFound
 from tracker.events.run import (
     RunCancellationRequested,
@@ -102,6 +102,7 @@ def decide(state: Run | None, command: Command) -> Events:
 def _request(state: Run | None, command: RequestRun) -> Events:
     check_name(command.name)
     check_tags(command.tags)
+    check_keys(command.spec.params(), "$.spec")
     if abs(command.priority) > MAX_PRIORITY:
         raise BadInput("$.priority", f"must lie between -{MAX_PRIORITY} and {MAX_PRIORITY}")
     requested = RunRequested(

@@ -17,6 +17,7 @@ from tracker.aggregates.run.commands import (
     RecordParams,
 )
 from tracker.aggregates.run.state import Run
+from tracker.aggregates.texts import check_keys
 from tracker.errors import BadInput
 from tracker.events.run import (
     RunArtifactRecorded,
@@ -97,6 +98,7 @@ def _compare(
 
 def _record_params(run: Run, command: RecordParams) -> Events:
     check_executing(run, command)
+    check_keys(command.params, "$.params")
     for key, value in command.params.items():
         if key in run.params and not _is_same(run.params[key], value):
             raise errors.ParamAlreadyRecorded(command.run_id, key)
@@ -151,6 +153,7 @@ def _record_artifact(run: Run, command: RecordArtifact) -> Events:
 
 
 def _check_path(path: str) -> None:
+    check_keys([path], "$.path")
     parts = PurePosixPath(path)
     if not parts.parts or parts.is_absolute() or str(parts) != path or ".." in parts.parts:
         raise BadInput("$.path", f"{path!r} is not a plain relative path with forward slashes")
