@@ -202,7 +202,7 @@ class Client:
         superseded: bool = False,
         after: int | None = None,
     ) -> Series:
-        """A curve of at most `max_points` points: the effective ones, or the superseded ones in their place."""
+        """A curve of at most `max_points` points: the effective ones, or the superseded ones instead."""
         query = {"max_points": max_points, "superseded": superseded, "after": after}
         return self._get(Series, f"/runs/{run_id}/metrics/{key}", **query)
 
