@@ -21,7 +21,7 @@ BENCHMARK = "45c48cce2e2d7fbdea1afc51c7c6ad26"
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 VALUES: JsonObject = {"seed": 0, "steps": 2000, "data": DIGEST}
 UPLOAD = (
-    '{"id": "a1", "prompt": "17+25=", "steps": ["7+5+0=12 write 2 carry 1"], "answer": "42"}\n'
+    '{"id": "a1", "prompt": "17+25=", "steps": ["7+5+0=12", "1+2+1=04"], "answer": "42"}\n'
     '{"id": "a2", "prompt": "90-48=", "answer": "42"}\n'
 )
 

@@ -136,22 +136,21 @@ def _trace(operation: str, left: int, right: int) -> Item:
 
 
 def _addition(left: int, right: int) -> Iterator[str]:
-    """One line a column, from the right: `7+5+0=12 write 2 carry 1`."""
+    """One line a column, from the right: `7+5+0=12`, where the 0 was carried in and the 1 is carried on."""
     carry = 0
     while left or right or carry:
-        total = left % 10 + right % 10 + carry
-        carried, digit = divmod(total, 10)
-        yield f"{left % 10}+{right % 10}+{carry}={total} write {digit} carry {carried}"
+        carried, digit = divmod(left % 10 + right % 10 + carry, 10)
+        yield f"{left % 10}+{right % 10}+{carry}={carried}{digit}"
         left, right, carry = left // 10, right // 10, carried
 
 
 def _subtraction(left: int, right: int) -> Iterator[str]:
-    """One line a column, from the right: `2-5-0=-3 write 7 borrow 1`."""
+    """One line a column, from the right: `2-5-0=17`, a 1 in front is borrowed from the next column."""
     borrow = 0
     while left or right:
         difference = left % 10 - right % 10 - borrow
         borrowed = int(difference < 0)
-        yield f"{left % 10}-{right % 10}-{borrow}={difference} write {difference % 10} borrow {borrowed}"
+        yield f"{left % 10}-{right % 10}-{borrow}={borrowed}{difference % 10}"
         left, right, borrow = left // 10, right // 10, borrowed
 
 
