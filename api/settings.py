@@ -15,19 +15,21 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     """Address to bind; anything off loopback needs a token."""
     port: int = 8600
+    """Port to bind."""
     allowed_hosts: str = ""
     """Further host names, separated by commas, under which the server may be reached."""
     allowed_origins: str = ""
     """Origins (`https://lab.example`), separated by commas, whose pages may use the API."""
     max_body_bytes: int = 2 * MEBIBYTE
+    """Largest body of a request, but for uploads."""
     max_upload_bytes: int = 4096 * MEBIBYTE
+    """Largest dataset that may be uploaded."""
     threads: int = 16
     """Threads, and so database connections at a time, for requests."""
     after_seconds: float = 5.0
     """Longest wait of a reader that asks for a position."""
     worker_missing_seconds: float = 60.0
     """A worker unseen for longer counts as missing in the health report."""
-    mlflow_url: str | None = None
 
     @property
     def is_loopback(self) -> bool:

@@ -30,7 +30,7 @@ from api.settings import ApiSettings
 from projections.mlflow.settings import MlflowSettings
 from projections.runner import ProjectionSettings
 from tracker.metrics_endpoint import MetricsSettings
-from tracker.settings import StorageSettings
+from tracker.settings import PREFIX, StorageSettings
 from trainer.settings import TrainerSettings
 
 PAGES = Path(__file__).parent / "reference"
@@ -47,6 +47,7 @@ ERRORS_TOLD = """\
 What each package raises on purpose. The status is that of the API's answer, whose `type` ends in the
 error's name; an error without one never leaves its process."""
 
+PREFIXES = {ProjectionSettings: "RUNLEDGER_PROJECTIONS_"}
 SETTINGS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("Every process", StorageSettings),
     ("Every process that serves its numbers to Prometheus on a port of its own", MetricsSettings),
@@ -67,7 +68,8 @@ def settings() -> str:
         for field in msgspec.structs.fields(kind):
             default = "required" if field.required else show(field.default)
             meaning = " ".join(meanings.get(field.name, "").split())
-            lines.append(f"| `RUNLEDGER_{field.name.upper()}` | {default} | {meaning} |")
+            variable = PREFIXES.get(kind, PREFIX) + field.name.upper()
+            lines.append(f"| `{variable}` | {default} | {meaning} |")
         lines.append("")
     return "\n".join(lines)
 

@@ -46,6 +46,7 @@ class ProjectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Read from RUNLEDGER_PROJECTIONS_POLL_SECONDS and the like."""
 
     poll_seconds: float = 0.05
+    """How often the log is asked for more."""
     batch: int = 5_000
     """Events in a batch at most; fewer where their writing would hold the lock for too long."""
 

@@ -16,6 +16,7 @@ class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: int | None = None
     """Of this process; None serves none."""
     metrics_host: str = "127.0.0.1"
+    """Address to bind it to."""
 
 
 def serve_metrics(settings: MetricsSettings) -> None:

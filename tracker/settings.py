@@ -23,9 +23,13 @@ class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where everything lies. What is not named lies under `data`."""
 
     data: Path = Path(".runledger")
+    """The data folder; relative to where the process starts."""
     ledger_url: str | None = None
+    """`sqlite:///…` or `postgresql://…`; by default the file `ledger.db` in the data folder."""
     views_url: str | None = None
+    """By default beside the ledger: the same PostgreSQL database, or `views.db`."""
     blobs_url: str | None = None
+    """`file://…`, or `s3://bucket/prefix` with the extra `s3`; by default `blobs` in the data folder."""
 
     @property
     def ledger(self) -> str:

@@ -13,8 +13,11 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     """By default the address that `up` binds."""
     token: str | None = None
+    """Sent as bearer token; made by `runledger token create`."""
     host: str = "127.0.0.1"
+    """The address that `up` binds."""
     port: int = 8600
+    """The port that `up` binds."""
 
     @property
     def address(self) -> str:
@@ -25,12 +28,17 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What `runledger up` starts, and where."""
 
     data: Path = Path(".runledger")
+    """The data folder; logs of the processes lie under it too."""
     host: str = "127.0.0.1"
+    """Address that the API binds; anything off loopback needs a token."""
     port: int = 8600
+    """Port that the API binds."""
     mlflow_url: str | None = None
     """An MLflow server that runs already; by default `up` starts one."""
     mlflow_port: int = 8601
+    """Port of the MLflow server that `up` starts, on loopback."""
     ready_seconds: float = 120.0
+    """How long the processes may take until all of them answer."""
     stop_seconds: float = 30.0
     """For the worker's last checkpoint; the others get a third of it."""
 
