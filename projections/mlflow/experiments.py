@@ -47,6 +47,10 @@ class Experiments:
         """It changed, or is not where it was: look again."""
         self._ids.pop(experiment_id, None)
 
+    def forget_all(self) -> None:
+        """The server was away: it may have come back as another."""
+        self._ids.clear()
+
     def _wanted(self, experiment_id: str) -> tuple[str, dict[str, str]]:
         name, tags = "", {EXPERIMENT_TAG: experiment_id, ARCHIVED_TAG: "false"}
         for recorded in self._log.read(experiment_stream(ExperimentId(experiment_id))):

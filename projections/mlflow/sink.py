@@ -86,19 +86,24 @@ class Sink:
         self._pace = pace or Pace()
         self._asked_at = clock()
         self._problem: str | None = None
+        self._was_away = False
 
     def run(self, stop: threading.Event) -> None:
         self.begin(stop)
         position = self.position()
         while not stop.is_set():
             reached = self.step(position, stop)
-            if reached == position:
+            if self._was_away:
+                self.begin(stop)
+                reached = self.position()
+            elif reached == position:
                 stop.wait(self._pace.poll)
             position = reached
 
     def begin(self, stop: threading.Event) -> None:
-        """With no memory of its own the sink looks at what MLflow holds of this log."""
-        if not self._state.is_new():
+        """With no memory of its own, or a wrong one, the sink looks at what MLflow holds of this log."""
+        self._was_away = False
+        if not self._state.is_new() and self._persist(self._is_as_remembered, stop):
             self._state.retry_all(self._clock())
             return
         found = self._persist(self._look_around, stop)
@@ -124,6 +129,18 @@ class Sink:
         prometheus.POSITION.set(page.scanned)
         self._ask_now_and_then()
         return page.scanned
+
+    def _is_as_remembered(self) -> bool:
+        """Whether MLflow has a run that we know of. If not, it was emptied, and all is told again."""
+        known = self._state.any_mirror()
+        try:
+            if known is not None:
+                self._driver.held(known)
+        except MirrorGone:
+            logger.warning("MLflow has lost run %s: looking at what it holds", known)
+            self._state.forget()
+            return False
+        return True
 
     def _look_around(self) -> list[RunState]:
         """One mirror of each run; others of the same run go into the trash."""
@@ -205,11 +222,17 @@ class Sink:
         try:
             self._driver.ping()
         except MlflowUnavailable:
-            if not self._problem:
-                logger.warning("waiting for MLflow: %s", problem)
-            self._note(str(problem))
+            self._note_absence(problem)
             return False
         return True
+
+    def _note_absence(self, problem: MlflowUnavailable) -> None:
+        """When it is back it may be another: what is remembered must be looked at again."""
+        if not self._problem:
+            logger.warning("waiting for MLflow: %s", problem)
+        self._was_away = True
+        self._experiments.forget_all()
+        self._note(str(problem))
 
     def _quarantine(self, run_id: RunId, reason: str) -> None:
         prometheus.REFUSED.inc()
@@ -225,7 +248,7 @@ class Sink:
         try:
             self._driver.ping()
         except MlflowUnavailable as problem:
-            self._note(str(problem))
+            self._note_absence(problem)
         else:
             self._note("")
 

@@ -162,6 +162,15 @@ class SinkState:
                 _save(conn, state)
             self._note(conn, has_looked=True, is_reachable=True, problem="", checked_at=to_micros(now))
 
+    def forget(self) -> None:
+        """All of it."""
+        rebuild(self._views)
+
+    def any_mirror(self) -> str | None:
+        with read(self._views) as conn:
+            mirrored = mlflow_runs.c.mlflow_run_id.is_not(None)
+            return conn.scalar(select(mlflow_runs.c.mlflow_run_id).where(mirrored).limit(1))
+
     def note(self, now: datetime, problem: str = "") -> None:
         """Whether MLflow answered just now."""
         problem = problem[:PROBLEM_CHARACTERS]

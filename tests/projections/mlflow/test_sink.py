@@ -297,6 +297,42 @@ def test_nothing_is_lost_while_mlflow_is_away(story, told, views, mlflow):
     assert where.url("http://m/") == f"http://m/#/experiments/1/runs/{mlflow.find_active(run)[0].id}"
 
 
+def test_an_mlflow_that_comes_back_empty_is_told_all_again(story, told):
+    class Emptied(Mlflow):
+        def ping(self):
+            if self.is_down and self.calls > 2:
+                self.__init__()
+            super().ping()
+
+    run, mlflow = story.request(), Emptied()
+    story.start(run)
+    story.points(run, range(3))
+    told.catch_up(mlflow)
+    mlflow.is_down, mlflow.calls = True, 0
+    other = story.request()
+    story.start(other)
+    story.points(other, range(2))
+    stop = threading.Event()
+    thread = threading.Thread(target=told.sink(mlflow).run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: told.sink(mlflow).position() == told.log.head() and not told.differences(mlflow))
+    finally:
+        stop.set()
+        thread.join()
+    assert steps_told(mlflow, run) == [0, 1, 2]
+    assert steps_told(mlflow, other) == [0, 1]
+
+
+def test_a_sink_that_starts_at_an_emptied_mlflow_tells_all_again(story, told, mlflow):
+    run = story.request()
+    told.catch_up(mlflow)
+    empty = Mlflow()
+    told.catch_up(empty)
+    assert len(empty.find_active(run)) == 1
+    assert told.differences(empty) == []
+
+
 def test_a_mirror_that_somebody_trashed_is_written_anew(story, told, mlflow):
     run = story.request()
     story.start(run)
