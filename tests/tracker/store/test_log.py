@@ -13,6 +13,8 @@ from tracker.envelope import GENESIS, Fence, Write, chain_hash
 from tracker.errors import BadInput, EventIdTaken, Fenced, StoreUnavailable, WrongExpectedVersion
 from tracker.events.run import RunNoted
 from tracker.store import leases
+from tracker.store.appends import Tip, prepare
+from tracker.store.commit import settle
 from tracker.store.cursors import advance, read_cursor
 from tracker.store.engine import is_postgresql, read, write
 from tracker.store.log import Log
@@ -292,3 +294,49 @@ def test_a_closed_log_takes_what_was_sent_and_nothing_more(log: Log) -> None:
     with pytest.raises(StoreUnavailable, match="closed"):
         log.append(to("run-a", 0))
     assert log.head() == 50
+
+
+def test_what_another_process_has_appended_is_built_upon(log: Log, ledger: Engine) -> None:
+    other = Log(ledger)
+    for version in range(0, 6, 2):
+        assert log.append(to("run-1", version)) == version + 1
+        assert other.append(to("run-1", version + 1)) == version + 2
+    hashes = [each.hash for each in log.read("run-1")]
+    assert [each.prev_hash for each in log.read("run-1")] == [GENESIS, *hashes[:-1]]
+    other.close()
+
+
+def test_what_is_remembered_of_a_stream_is_not_trusted_blindly(log: Log) -> None:
+    """As after a restore from a backup, while this process lived on."""
+    log.append(to("run-1", 0), to("run-2", 0))
+    log._committer._known |= {"run-1": Tip(5, b"x" * 32), "run-2": Tip(1, b"x" * 32)}
+    with pytest.raises(WrongExpectedVersion) as refusal:
+        log.append(to("run-1", 5))
+    assert refusal.value.actual == 1
+    assert log.append(to("run-2", 1)) == 3
+    first, second = log.read("run-2")
+    assert second.prev_hash == first.hash
+
+
+def test_several_fences_share_a_commit_and_one_that_fell_fails_alone(log: Log, ledger: Engine) -> None:
+    with write(ledger) as conn:
+        epochs = [leases.claim(conn, f"run-{number}", 1, "worker", 60) or 0 for number in range(6)]
+        leases.revoke(conn, "run-3", epochs[3])
+    futures = [
+        log.append_soon(to(f"run-{number}", 0), fence=Fence(stream=f"run-{number}", epoch=epochs[number]))
+        for number in range(6)
+    ]
+    with pytest.raises(Fenced):
+        futures[3].result()
+    assert sorted(future.result() for future in futures if future is not futures[3]) == [1, 2, 3, 4, 5]
+
+
+def test_the_careful_way_settles_each_append_for_itself(log: Log, ledger: Engine) -> None:
+    log.append(to("run-0", 0))
+    good, other = prepare([to("run-1", 0, noted(), noted())], None), prepare([to("run-2", 0)], None)
+    late = prepare([to("run-1", 0)], None)
+    with write(ledger) as conn:
+        first, again, refused, last = settle(conn, log.log_id, [good, good, late, other], {})
+    assert (first, again, last) == (3, 3, 4)
+    assert isinstance(refused, WrongExpectedVersion)
+    assert [each.stream for each in log.tail(0).events] == ["run-0", "run-1", "run-1", "run-2"]
