@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 
+from api.cli.exits import BadUsage
 from api.cli.settings import ClientSettings
 from api.client import Client
 from tracker.settings import load
@@ -15,3 +17,15 @@ RETRY_SECONDS = 2.0
 def connect(retry_seconds: float = RETRY_SECONDS) -> Client:
     settings = load(ClientSettings, os.environ)
     return Client(settings.address, settings.token, retry_seconds=retry_seconds)
+
+
+def find_run(client: Client, word: str) -> str:
+    """The id of the run that is meant: by its id, the beginning of it, or its name. Raises BadUsage."""
+    if re.fullmatch("[0-9a-f]{32}", word):
+        return word
+    rows = [row for row in client.runs() if row.name == word or row.run_id.startswith(word)]
+    if len(rows) == 1:
+        return rows[0].run_id
+    if not rows:
+        raise BadUsage(f"no run is called {word!r} or has an id that begins so")
+    raise BadUsage(f"{word!r} may be any of {', '.join(row.run_id for row in rows)}")

@@ -12,6 +12,7 @@ from api.cli.processes import Program
 from api.cli.settings import UpSettings
 
 PROBE_TIMEOUT_SECONDS = 1.0
+METRICS_PORTS = ("projections", "projections.mlflow", "trainer")
 
 
 def programs(settings: UpSettings, env: Mapping[str, str], *, with_mlflow: bool) -> list[Program]:
@@ -59,10 +60,17 @@ def _ours(
     return Program(
         name=module,
         command=(sys.executable, "-P", "-m", module),
-        env=env,
+        env={**env, **_metrics_port(module, settings)},
         is_ready=is_ready,
         stop_seconds=settings.stop_seconds / 3 if stop_seconds is None else stop_seconds,
     )
+
+
+def _metrics_port(module: str, settings: UpSettings) -> dict[str, str]:
+    """One port cannot serve three processes: each gets its own."""
+    if settings.metrics_port is None or module not in METRICS_PORTS:
+        return {}
+    return {"RUNLEDGER_METRICS_PORT": str(settings.metrics_port + METRICS_PORTS.index(module))}
 
 
 def mlflow_server(settings: UpSettings, env: Mapping[str, str]) -> Program:

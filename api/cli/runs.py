@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from api.answers import Artifact, Checkpoint, Evaluation, Fact, MetricSummary, Run
-from api.cli.connection import connect
+from api.cli.connection import connect, find_run
 from api.cli.output import Output, with_output
 from api.cli.sentences import how_far, number, sentence, size, summary
 from api.client import Client
@@ -24,25 +24,32 @@ class WholeRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.argument("run_id")
+@click.argument("run")
 @with_output
-def show(output: Output, run_id: str) -> None:
-    """Show a run: state, events, metrics, checkpoints and evaluations."""
+def show(output: Output, run: str) -> None:
+    """Show a run: state, events, metrics, checkpoints and evaluations.
+
+    RUN is its id, the beginning of it, or its name.
+    """
     with connect() as client:
-        whole = read_whole(client, run_id)
+        whole = read_whole(client, find_run(client, run))
     output.result(whole, [])
     if not output.as_json:
         draw(output, whole)
 
 
 @click.command()
-@click.argument("run_id")
+@click.argument("run")
 @click.option("--reason", help="Kept with the request.")
 @click.option("--wait", is_flag=True, help="Stay until it has stopped.")
 @with_output
-def cancel(output: Output, run_id: str, reason: str | None, wait: bool) -> None:
-    """Ask a run to stop at its next step boundary, with a last checkpoint. Asking twice is harmless."""
+def cancel(output: Output, run: str, reason: str | None, wait: bool) -> None:
+    """Ask a run to stop at its next step boundary, with a last checkpoint. Asking twice is harmless.
+
+    RUN is its id, the beginning of it, or its name.
+    """
     with connect() as client:
+        run_id = find_run(client, run)
         written = client.cancel(run_id, reason)
         if wait:
             client.wait(run_id)

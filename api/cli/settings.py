@@ -37,6 +37,8 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     """An MLflow server that runs already; by default `up` starts one."""
     mlflow_port: int = 8601
     """Port of the MLflow server that `up` starts, on loopback."""
+    metrics_port: int | None = None
+    """First of three ports for Prometheus: projections, MLflow sink and worker; the API uses its own."""
     ready_seconds: float = 120.0
     """How long the processes may take until all of them answer."""
     stop_seconds: float = 30.0

@@ -12,7 +12,7 @@ import msgspec
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from api.answers import Fact, MetricSummary, Run
-from api.cli.connection import connect
+from api.cli.connection import connect, find_run
 from api.cli.exits import RunDidNotComplete
 from api.cli.output import Output, with_output
 from api.cli.sentences import how_far, latest, sentence, summary
@@ -42,15 +42,17 @@ class View(Protocol):
 
 
 @click.command()
-@click.argument("run_id")
+@click.argument("run")
 @with_output
-def watch(output: Output, run_id: str) -> None:
+def watch(output: Output, run: str) -> None:
     """Show the progress of a run until it ends. Exit status 0 only if it completed.
+
+    RUN is its id, the beginning of it, or its name.
 
     With --json, one line of JSON for each event of its life.
     """
     with connect(retry_seconds=30) as client:
-        follow_to_the_end(client, run_id, output)
+        follow_to_the_end(client, find_run(client, run), output)
 
 
 def follow_to_the_end(client: Client, run_id: str, output: Output) -> Run:
