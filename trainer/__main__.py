@@ -9,31 +9,33 @@ import sys
 import threading
 
 from tracker.errors import BadSetting, StoreUnavailable
+from tracker.metrics_endpoint import MetricsSettings, serve_metrics
 from tracker.settings import StorageSettings, load
-from trainer.recipes import RecipesNotFound
+from trainer.errors import RecipesNotFound
 from trainer.settings import TrainerSettings
 from trainer.worker import TrainerProcess, build_services
 
-USAGE = 2
-UNAVAILABLE = 3
+EXIT_UNAVAILABLE = 69
+EXIT_CONFIG = 78
 
 
 def main() -> int:
-    """0: ended in order; 2: a setting does not fit; 3: the database cannot be used."""
+    """0: ended in order; 69: database or data folder cannot be used; 78: a setting does not fit."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
+        serve_metrics(load(MetricsSettings, os.environ))
         settings, storage = load(TrainerSettings, os.environ), load(StorageSettings, os.environ)
         services = build_services(settings, storage, os.environ)
         TrainerProcess(services).run(stop)
     except (BadSetting, RecipesNotFound) as error:
         sys.stderr.write(f"{error}\n")
-        return USAGE
+        return EXIT_CONFIG
     except StoreUnavailable as error:
         sys.stderr.write(f"{error}\n")
-        return UNAVAILABLE
+        return EXIT_UNAVAILABLE
     return 0
 
 

@@ -18,6 +18,8 @@ from tracker.ids import RunId, Stream, id_of
 from tracker.store import dispatches, leases
 from tracker.store.dispatches import Dispatch
 from tracker.store.engine import read, write
+from trainer import prometheus
+from trainer.errors import TooLate
 from trainer.services import Services
 
 logger = logging.getLogger(__name__)
@@ -35,10 +37,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     version: int
     """Of the run's stream with `RunStarted`."""
-
-
-class TooLate(Exception):
-    """Another worker has taken the row or holds the lease."""
 
 
 def claim_best(services: Services) -> Claim | None:
@@ -83,6 +81,7 @@ def _claim(services: Services, row: Dispatch) -> Claim:
 
     start = StartAttempt(run_id=run_id, attempt=row.attempt, worker=services.worker_id, epoch=epoch)
     started = services.dispatcher.dispatch(start, services.metadata, within=take)
+    prometheus.STARTED.inc()
     return Claim(run_id=run_id, stream=row.stream, attempt=row.attempt, epoch=epoch, version=started.version)
 
 

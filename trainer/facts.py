@@ -21,6 +21,7 @@ from tracker.errors import BadInput, BlobMissing, Refused
 from tracker.events.base import Covers
 from tracker.ids import Digest, EvaluationId
 from tracker.journal import Artifact, Checkpoint, Environment, Evaluated
+from trainer import prometheus
 from trainer.attempt.job import Folder
 from trainer.claims import Claim
 from trainer.folders import name_of
@@ -137,7 +138,11 @@ class Facts:
     def quarantine(self, record: object, problem: object) -> None:
         """Set a record aside, with the reason, where a person can look at it."""
         logger.error("%s attempt %d: set aside: %s", self._claim.stream, self._claim.attempt, problem)
+        prometheus.SET_ASIDE.inc()
         path = self._services.quarantine / f"{name_of(self._claim.run_id, self._claim.attempt)}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
-            file.write(msgspec.json.encode({"problem": str(problem), "record": repr(record)}) + b"\n")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as file:
+                file.write(msgspec.json.encode({"problem": str(problem), "record": repr(record)}) + b"\n")
+        except OSError as error:
+            logger.error("%s: %s", path, error)

@@ -15,14 +15,11 @@ from pathlib import Path
 
 from tracker.ids import RunId
 from trainer.attempt.job import Folder
+from trainer.errors import FolderInUse
 
 LAST_LINES = 20
 LAST_BYTES = 16 * 1024
 MAX_LINE_LENGTH = 500
-
-
-class FolderInUse(Exception):
-    """Somebody works in the folder."""
 
 
 @contextmanager

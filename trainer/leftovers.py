@@ -11,7 +11,8 @@ import threading
 from pathlib import Path
 
 from trainer.attempt.job import Folder
-from trainer.folders import FolderInUse, hold, owner_of
+from trainer.errors import FolderInUse
+from trainer.folders import hold, owner_of
 from trainer.services import Services
 from trainer.shipper import Shipper
 

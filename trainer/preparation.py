@@ -11,14 +11,11 @@ from tracker.aggregates import registry
 from tracker.aggregates.run import Run
 from trainer.attempt.job import BenchmarkFile, CheckpointFile, Folder, Job
 from trainer.claims import Claim
+from trainer.errors import RecipeNotHere
 from trainer.recipes import Found
 from trainer.services import Services
 
 logger = logging.getLogger(__name__)
-
-
-class RecipeNotHere(Exception):
-    """The worker does not have the recipe of the run that it has claimed."""
 
 
 def prepare(services: Services, claim: Claim, run: Run, folder: Folder) -> Job:
@@ -41,7 +38,7 @@ def prepare(services: Services, claim: Claim, run: Run, folder: Folder) -> Job:
 def _recipe(services: Services, run: Run) -> Found:
     recipe = services.recipe(run.spec.recipe, run.spec.digest)
     if recipe is None:
-        raise RecipeNotHere(f"{run.spec.recipe} {run.spec.digest}")
+        raise RecipeNotHere(run.spec.recipe, run.spec.digest)
     return recipe
 
 

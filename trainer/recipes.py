@@ -19,18 +19,11 @@ from typing import Any
 import msgspec
 
 from tracker.spec import JsonObject
+from trainer.errors import NotARecipe, RecipesNotFound
 from trainer.recipe import Recipe
 
 GROUP = "runledger.recipes"
 DISCOVERY_SECONDS = 120.0
-
-
-class NotARecipe(Exception):
-    """What a recipe's reference names is no recipe."""
-
-
-class RecipesNotFound(Exception):
-    """The process that looks for recipes failed; its last lines say why."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +60,7 @@ def load(reference: str) -> Recipe[Any]:
     for name in attribute.split("."):
         found = getattr(found, name)
     if not isinstance(found, Recipe):
-        raise NotARecipe(f"{reference} is a {type(found).__name__}")
+        raise NotARecipe(reference, f"a {type(found).__name__} is no recipe")
     return found
 
 
@@ -84,7 +77,7 @@ def _sources(module: str) -> Iterator[tuple[str, bytes]]:
     """A module's file, or all of a package's."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
-        raise NotARecipe(f"the module {module} has no source")
+        raise NotARecipe(module, "no source")
     origin = Path(spec.origin)
     files = sorted(origin.parent.rglob("*.py")) if spec.submodule_search_locations else [origin]
     for file in files:

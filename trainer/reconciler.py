@@ -23,6 +23,7 @@ from tracker.store.dispatches import Dispatch
 from tracker.store.engine import read, write
 from tracker.store.leases import Lease
 from tracker.store.log import Log
+from trainer import prometheus
 from trainer.relay import Send, send
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Reconciler:
         *,
         lease_seconds: float,
         resend_seconds: float,
+        could_execute: Callable[[Dispatch], bool] = lambda row: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
@@ -65,6 +67,7 @@ class Reconciler:
         self._send = send
         self._lease_seconds = lease_seconds
         self._resend_seconds = resend_seconds
+        self._could_execute = could_execute
         self._clock = clock
         self._observed = Observation()
 
@@ -81,11 +84,14 @@ class Reconciler:
             if self._is_due(row):
                 logger.info("sent again: attempt %d of %s", row.attempt, row.stream)
                 send(self._log, self._send, row)
+                prometheus.SENT.labels("again").inc()
 
     def _is_due(self, row: Dispatch) -> bool:
-        """Less and less often: it may simply be waiting for its turn."""
+        """Less and less often, as it may be waiting for its turn; soon where this worker is free."""
         if row.sent_at is None:
             return False  # the relay's affair
+        if self._could_execute(row):
+            return True
         wait = self._resend_seconds * 2 ** min(max(row.send_count - 1, 0), MAX_DOUBLINGS)
         return row.sent_at + timedelta(seconds=wait) <= datetime.now(row.sent_at.tzinfo)
 
@@ -111,6 +117,7 @@ class Reconciler:
             return
         if not lost.events:
             self._let_go(lease)
+        prometheus.LOST.inc()
         logger.warning("attempt %d of %s is lost", lease.attempt, lease.stream)
 
     def _let_go(self, lease: Lease) -> None:

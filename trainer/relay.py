@@ -6,7 +6,6 @@ where it was not noted down: a message only wakes, so a second one is harmless.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from tracker.aggregates import registry
@@ -29,8 +28,7 @@ from tracker.store.dispatches import Dispatch
 from tracker.store.engine import read, write
 from tracker.store.log import Log, Page
 from tracker.store.tables import cursors
-
-logger = logging.getLogger(__name__)
+from trainer import prometheus
 
 CURSOR = "relay"
 ASKING = (RunRequested.tag, RunRetried.tag, RunResumed.tag)
@@ -97,6 +95,7 @@ class Relay:
             waiting = dispatches.pending(conn)
         for row in waiting:
             send(self._log, self._send, row)
+            prometheus.SENT.labels("new").inc()
         return bool(waiting)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tracker.errors import StoreUnavailable, WrongExpectedVersion
+from trainer import prometheus
+from trainer.errors import GaveUp
 
 T = TypeVar("T")
 
@@ -16,10 +18,6 @@ logger = logging.getLogger(__name__)
 
 FIRST_SECONDS = 0.1
 LAST_SECONDS = 10.0
-
-
-class GaveUp(Exception):
-    """Told to stop trying before it worked."""
 
 
 class Retry:
@@ -35,6 +33,7 @@ class Retry:
             try:
                 return action()
             except (StoreUnavailable, WrongExpectedVersion) as error:
+                prometheus.RETRIES.inc()
                 logger.warning("trying again in %.1f s: %s", wait, error)
             if self._stop.wait(wait * random.uniform(0.5, 1.0)):
                 raise GaveUp

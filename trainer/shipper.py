@@ -23,8 +23,9 @@ from tracker.journal import (
     Record,
 )
 from trainer.attempt.job import Folder
+from trainer.errors import GaveUp
 from trainer.facts import Facts
-from trainer.retrying import GaveUp, Retry
+from trainer.retrying import Retry
 from trainer.services import Services
 from trainer.telemetry import Telemetry
 

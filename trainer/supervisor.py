@@ -18,18 +18,20 @@ from tracker.aggregates.registry import AnyCommand
 from tracker.aggregates.run import FailRun, LoseAttempt, Run
 from tracker.errors import BlobCorrupt, BlobMissing, Fenced, NotFound, Refused
 from tracker.store import dispatches, leases
+from trainer import prometheus
 from trainer.attempt.job import Folder, Job
 from trainer.child import Child, environment
 from trainer.claims import Claim, load_run
 from trainer.conclusion import End, conclude
 from trainer.devices import DETERMINISTIC_GPU_FLAGS
+from trainer.errors import GaveUp, RecipeNotHere
 from trainer.facts import Facts
 from trainer.folders import hold, last_lines, name_of
 from trainer.heartbeat import Heartbeat
 from trainer.memory import out_of_memory_kills
 from trainer.preparation import prepare
 from trainer.progress import ProgressWatch
-from trainer.retrying import GaveUp, Retry
+from trainer.retrying import Retry
 from trainer.services import Services
 from trainer.shipper import Shipper
 from trainer.watching import Watch
@@ -77,23 +79,36 @@ class Supervisor:
     def supervise(self) -> None:
         """Returns once all is told, or the lease is lost, or the worker has to end."""
         logger.info("attempt %s begins", self._name)
-        with hold(self._folder) as lock, self._heartbeat:
+        with prometheus.ATTEMPTS.track_inprogress():
             try:
-                self._execute(lock)
+                self._hold_and_execute()
             except (Fenced, Refused) as refusal:
+                prometheus.OVERTAKEN.inc()
                 logger.error("attempt %s is over: %s", self._name, refusal)
             except GaveUp:
                 logger.error("attempt %s ends untold", self._name)
-                return
-            shutil.rmtree(self._folder.path, ignore_errors=True)
         logger.info("attempt %s has ended", self._name)
+
+    def _hold_and_execute(self) -> None:
+        """What this machine cannot do fails the run with the machine's words."""
+        with self._heartbeat:
+            try:
+                with hold(self._folder) as lock:
+                    self._execute(lock)
+            except OSError as problem:
+                logger.exception("attempt %s", self._name)
+                failed = self._failed(problem)
+                self._retry(lambda: self._end(failed))
+            finally:
+                if self._shipper.is_complete or not self._folder.journal.exists():
+                    shutil.rmtree(self._folder.path, ignore_errors=True)
 
     def _execute(self, lock: int) -> None:
         run = self._retry(lambda: load_run(self._services, self._claim.run_id))
         try:
             job = self._retry(lambda: prepare(self._services, self._claim, run, self._folder))
-        except (BlobMissing, BlobCorrupt, NotFound) as problem:
-            failed = self._not_prepared(problem)
+        except (BlobMissing, BlobCorrupt, NotFound, RecipeNotHere) as problem:
+            failed = self._failed(problem)
             self._retry(lambda: self._end(failed))
             return
         self._check_held()
@@ -167,8 +182,9 @@ class Supervisor:
             dispatches.mark_done(conn, claim.stream, claim.attempt)
 
         self._services.dispatcher.dispatch(command, self._services.metadata, within=settle)
+        prometheus.ENDED.labels(type(command).__name__).inc()
 
-    def _not_prepared(self, problem: Exception) -> FailRun:
+    def _failed(self, problem: Exception) -> FailRun:
         return FailRun(
             run_id=self._claim.run_id,
             attempt=self._claim.attempt,

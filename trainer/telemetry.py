@@ -18,6 +18,7 @@ from tracker.events.telemetry import LogsRecorded, MetricsRecorded, TelemetryEve
 from tracker.ids import RunId, telemetry_stream
 from tracker.journal import Points, metrics_recorded
 from tracker.store.log import Log
+from trainer import prometheus
 from trainer.services import Services
 
 NAMESPACE = uuid.UUID("6f0d4a6e-5d0f-5b1c-9d57-3f6c1c1f0b7a")
@@ -54,6 +55,7 @@ class Telemetry:
         """Nothing happens where the batch is there already."""
         if mark > self.marks:
             self._append(f"mark:{mark}", metrics_recorded(points))
+            prometheus.POINTS.inc(sum(len(each.values) for each in points))
 
     def ship_output(self, output: Path) -> bool:
         """The next bytes of the output. Whether there were any."""
@@ -63,6 +65,7 @@ class Telemetry:
         digest = self._blobs.put_bytes(chunk)
         start = self.output_end
         self._append(f"output:{start}", LogsRecorded(start=start, size_bytes=len(chunk), digest=digest))
+        prometheus.OUTPUT_BYTES.inc(len(chunk))
         return True
 
     def _append(self, key: str, event: TelemetryEvent) -> None:

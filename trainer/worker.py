@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import dramatiq
 
@@ -22,7 +24,7 @@ from tracker.store.dispatches import Dispatch
 from tracker.store.engine import open_ledger, write
 from tracker.store.log import Log
 from trainer import actors, devices, leftovers, recipes
-from trainer.broker import open_broker, open_worker
+from trainer.broker import MEMORY, open_broker, open_worker
 from trainer.claims import claim_best
 from trainer.recipes import Found
 from trainer.reconciler import Reconciler
@@ -37,6 +39,7 @@ RELAY_SECONDS = 0.1
 RECONCILE_SECONDS = 1.0
 TOUCH_SECONDS = 5.0
 SWEEP_SECONDS = 10.0
+EMBEDDED_RESEND_SECONDS = 2.0
 TELL_SECONDS = 15.0
 """How long a worker that has to end goes on telling what its attempts have left."""
 
@@ -44,7 +47,8 @@ TELL_SECONDS = 15.0
 def build_services(
     settings: TrainerSettings, storage: StorageSettings, environ: Mapping[str, str]
 ) -> Services:
-    """Opens the log. Raises `StoreUnavailable` where it cannot be reached or was not migrated."""
+    """Opens the log. Raises `StoreUnavailable` for what cannot be reached or written."""
+    _check_writable(storage.data.absolute())
     log = Log(open_ledger(storage.ledger))
     found = tuple(each for each in recipes.discover(settings.recipes) if _is_recipe(each))
     return Services(
@@ -62,6 +66,25 @@ def build_services(
         data=storage.data.absolute(),
         environ=environ,
     )
+
+
+def _check_writable(data: Path) -> None:
+    """Every attempt writes its journal there."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as problem:
+        raise StoreUnavailable(str(data), str(problem)) from problem
+
+
+def resend_seconds(settings: TrainerSettings) -> float:
+    """What lies in memory is lost with its process: whoever comes next asks soon."""
+    if settings.broker_url == MEMORY:
+        return min(settings.resend_seconds, EMBEDDED_RESEND_SECONDS)
+    return settings.resend_seconds
 
 
 def make_worker_id() -> str:
@@ -101,8 +124,10 @@ class TrainerProcess:
             services.dispatcher,
             self._send,
             lease_seconds=self._settings.lease_seconds,
-            resend_seconds=self._settings.resend_seconds,
+            resend_seconds=resend_seconds(self._settings),
+            could_execute=self._could_execute,
         )
+        self._free = threading.BoundedSemaphore(self._settings.worker_threads)
 
     def run(self, stop: threading.Event) -> None:
         self._announce()
@@ -138,9 +163,21 @@ class TrainerProcess:
         self._broker.close()
         self._services.log.close()
 
+    def _could_execute(self, row: Dispatch) -> bool:
+        """At once: a thread is free, and the row is for a worker like this one."""
+        if not self._free.acquire(blocking=False):
+            return False
+        self._free.release()
+        served = self._services.recipe(row.recipe, row.recipe_digest) is not None
+        return served and self._services.worker.serves(row.device, row.labels)
+
     def _wake(self, run_id: str, attempt: int) -> None:
         """Whatever the message names: the best that waits is what is done."""
         logger.debug("woken for attempt %d of %s", attempt, run_id)
+        with self._free:
+            self._execute_all()
+
+    def _execute_all(self) -> None:
         while not self._drain.begun.is_set():
             try:
                 claim = claim_best(self._services)

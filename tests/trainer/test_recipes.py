@@ -9,7 +9,7 @@ import pytest
 
 from tests.trainer.world import ROOT, TOY
 from trainer import recipes
-from trainer.recipes import NotARecipe
+from trainer.errors import NotARecipe
 
 PACKAGE = """
 import msgspec

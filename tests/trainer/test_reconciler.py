@@ -148,6 +148,25 @@ def test_a_message_without_effect_is_sent_again_less_and_less_often(scene: Scene
     assert [row.send_count for row in scene.sent] == [1, 2, 3]
 
 
+def test_a_free_worker_asks_again_without_growing_patience(scene: Scene) -> None:
+    scene.world.request()
+    scene.relay()
+    eager: list[Dispatch] = []
+    reconciler = Reconciler(
+        scene.world.log,
+        scene.world.dispatcher,
+        eager.append,
+        lease_seconds=1,
+        resend_seconds=0.01,
+        could_execute=lambda row: True,
+    )
+    deadline = time.monotonic() + 10
+    while len(eager) < 12:
+        assert time.monotonic() < deadline
+        reconciler.step()
+        time.sleep(0.01)
+
+
 def test_time_is_counted_only_while_it_is_seen() -> None:
     observed = Observation()
     assert observed.seconds() == 0

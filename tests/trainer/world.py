@@ -153,11 +153,22 @@ class World:
     def wait(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, "\n".join(worker.output() for worker in self.workers)
+            assert not any((worker.process.poll() or 0) > 0 for worker in self.workers), self.said()
+            assert time.monotonic() < deadline, self.said()
             time.sleep(0.02)
 
+    def said(self) -> str:
+        """What the workers have printed."""
+        return "\n".join(worker.output() for worker in self.workers)
+
     def wait_for(self, run_id: RunId, status: str, seconds: float = 60.0) -> Run:
-        self.wait(lambda: self.run(run_id).status == status, seconds)
+        def has_come() -> bool:
+            run = self.run(run_id)
+            if run.is_ended and run.status != status:
+                raise AssertionError(f"{run.status}: {self.events(run_id)[-1]}\n{self.said()}")
+            return run.status == status
+
+        self.wait(has_come, seconds)
         return self.run(run_id)
 
     def telemetry(self, run_id: RunId, attempt: int) -> list[Recorded]:

@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -P -m trainer.attempt FOLDER\n")
         return 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("absl").setLevel(logging.WARNING)  # orbax tells each step of each save
     folder = Folder(Path(arguments[0]).absolute())
     job = folder.read_job()
     control = Control()

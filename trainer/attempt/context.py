@@ -17,14 +17,11 @@ from trainer.attempt import environment
 from trainer.attempt.control import Control
 from trainer.attempt.job import Folder, Job
 from trainer.attempt.staging import Staging
+from trainer.errors import MisusedContext
 from trainer.recipe import Benchmark
 
 MAX_NAME_LENGTH = 250
 INT64 = range(-(2**63), 2**63)
-
-
-class MisusedContext(Exception):
-    """The recipe asked for something that its spec does not name, or in an order that cannot be recorded."""
 
 
 class AttemptContext:

@@ -18,6 +18,7 @@ from trainer.attempt.context import AttemptContext
 from trainer.attempt.control import Control
 from trainer.attempt.job import Folder, Job
 from trainer.attempt.staging import unpack
+from trainer.errors import RecipeChanged
 from trainer.recipe import Diverged, Recipe
 
 logger = logging.getLogger(__name__)
@@ -27,10 +28,6 @@ MAX_MESSAGE_LENGTH = 2_000
 
 class Terminated(BaseException):
     """SIGTERM: the grace period for a stop at a step boundary is over."""
-
-
-class RecipeChanged(Exception):
-    """The recipe's source is not what the run was requested with."""
 
 
 def execute(folder: Folder, job: Job, journal: Journal, control: Control) -> Ended:
@@ -69,7 +66,7 @@ def _train(recipe: Recipe[Any], folder: Folder, job: Job, context: AttemptContex
 def _load(job: Job) -> Recipe[Any]:
     recipe = recipes.load(job.reference)
     if job.recipe_digest and recipes.digest_of(recipe, job.reference) != job.recipe_digest:
-        raise RecipeChanged(f"{job.reference} has changed on this machine since it was announced")
+        raise RecipeChanged(job.reference)
     return recipe
 
 
