@@ -22,6 +22,7 @@ from api.encoding import JsonResponse, StrictRequest
 from api.errors import UnsupportedContentType
 from api.front_door import FrontDoor
 from api.given import GivenBackend
+from api.parameters import LAST_POSITION, bounds
 from api.rest import UNVERSIONED, VERSIONED
 from tracker.envelope import Metadata
 
@@ -82,10 +83,9 @@ async def provide_views(
     after: Annotated[
         int | None,
         QueryParameter(
-            ge=0,
-            le=2**62,
             required=False,
             description="Answer from a read model that has seen this position; 503 if it does not in time.",
+            **bounds(0, LAST_POSITION),
         ),
     ] = None,
 ) -> Views:

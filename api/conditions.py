@@ -10,7 +10,8 @@ from typing import Annotated, TypeAlias
 from litestar.params import HeaderParameter
 
 from api.errors import Fault, Invalid, StaleVersion
-from tracker.errors import WrongExpectedVersion
+from tracker.errors import NotFound, WrongExpectedVersion
+from tracker.ids import id_of, kind_of
 
 IfMatch: TypeAlias = Annotated[
     str | None,
@@ -18,6 +19,7 @@ IfMatch: TypeAlias = Annotated[
         name="If-Match",
         description="The ETag that was read: the change is refused with 412 if it is not the present one.",
         required=False,
+        schema_extra={"pattern": r'^(\*|"[0-9]{1,18}")$'},
     ),
 ]
 
@@ -46,4 +48,6 @@ def stale_is_refused(expected: int | None) -> Iterator[None]:
     except WrongExpectedVersion as conflict:
         if expected is None:
             raise
+        if conflict.actual == 0:
+            raise NotFound(kind_of(conflict.stream), id_of(conflict.stream)) from None
         raise StaleVersion(expected, conflict.actual) from None

@@ -17,7 +17,7 @@ from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from api import encoding, problems
+from api import answers, encoding, problems, requests
 from api.examples import EXAMPLES, problem_example
 
 Json = dict[str, Any]
@@ -52,6 +52,7 @@ def described(document: Json) -> Json:
         for method, operation in item.items():
             if method in METHODS:
                 _complete(path, method, operation)
+    components.update(_exact(components))
     for name, schema in components.items():
         if name in EXAMPLES:
             schema["examples"] = [encoding.spell(EXAMPLES[name])]
@@ -77,6 +78,8 @@ def operations(document: Json) -> Iterator[Json]:
 
 def _complete(path: str, method: str, operation: Json) -> None:
     responses = operation["responses"]
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
     responses.pop("400", None)
     for status in _statuses(path, method, operation):
         responses[str(status)] = {
@@ -107,8 +110,26 @@ def _statuses(path: str, method: str, operation: Json) -> list[int]:
     return sorted(statuses)
 
 
+def _exact(components: Json) -> Json:
+    """The schemas of bodies as msgspec draws them, which reads them: every bound and pattern is there."""
+    known = [getattr(requests, name, None) or getattr(answers, name, None) for name in components]
+    _, drawn = msgspec.json.schema_components(
+        [struct for struct in known if struct is not None], ref_template="#/components/schemas/{name}"
+    )
+    return drawn
+
+
 def _is_optional(schema: Json) -> bool:
     return {"type": "null"} in schema.get("anyOf", ())
+
+
+def _without_null(schema: Json) -> Json:
+    """In an address or a header nothing is null: it is absent."""
+    branches = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    kept = {key: value for key, value in schema.items() if key != "anyOf"}
+    if len(branches) == 1:
+        return kept | branches[0]
+    return kept | {"anyOf": branches} if branches else schema
 
 
 def _add_examples(operation: Json, components: Json) -> None:

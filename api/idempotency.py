@@ -22,9 +22,10 @@ IdempotencyKey: TypeAlias = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
+        required=False,
         min_length=1,
         max_length=200,
-        required=False,
+        schema_extra={"minLength": 1, "maxLength": 200},
         description="Chosen by the caller; a repetition with the same key and body gets the first answer.",
     ),
 ]

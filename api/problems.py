@@ -163,4 +163,5 @@ def _litestar_fault(extra: Any) -> Fault:
         return Fault(
             "$" if key == "data" else f"$.{key}", "a body is needed" if key == "data" else extra["message"]
         )
-    return Fault(f"{source or 'query'}: {key}", extra["message"])
+    name = key.replace("_", "-").title() if source == "header" else key
+    return Fault(f"{source or 'query'}: {name}", extra["message"])

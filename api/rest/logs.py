@@ -13,7 +13,7 @@ from litestar.response import Stream
 from api import run_views
 from api.backend import Views
 from api.given import GivenBackend, GivenViews
-from api.parameters import AttemptNumber
+from api.parameters import LARGEST_SIZE, AttemptNumber, bounds
 from api.ranges import RangeHeader, Span, span_of
 from projections import logs
 from tracker.blobs import Blobs
@@ -41,7 +41,9 @@ def show_logs(
     attempt: AttemptNumber = None,
     tail: Annotated[
         int | None,
-        QueryParameter(ge=1, le=2**40, required=False, description="Only so many of the last bytes."),
+        QueryParameter(
+            required=False, description="Only so many of the last bytes.", **bounds(1, LARGEST_SIZE)
+        ),
     ] = None,
     range_: RangeHeader = None,
 ) -> Stream:

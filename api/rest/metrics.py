@@ -11,7 +11,7 @@ from api import run_views
 from api.answers import MetricSummary, Page, Series
 from api.encoding import JsonResponse
 from api.given import GivenBackend, GivenViews
-from api.parameters import AsOf
+from api.parameters import AnyStep, AsOf
 from api.shapes import shaped
 from projections import metrics
 from tracker.errors import NotFound
@@ -49,8 +49,8 @@ def show_series(
     x: Annotated[
         Literal["step", "time"], QueryParameter(required=False, description="What it is thinned out over.")
     ] = "step",
-    after_step: Annotated[int | None, QueryParameter(ge=-(2**62), le=2**62, required=False)] = None,
-    until_step: Annotated[int | None, QueryParameter(ge=-(2**62), le=2**62, required=False)] = None,
+    after_step: AnyStep = None,
+    until_step: AnyStep = None,
     as_of: AsOf = None,
 ) -> Response[Series]:
     """In the order in which the points were logged, attempt after attempt."""

@@ -14,15 +14,18 @@ from litestar.response import Stream
 from api.errors import Fault, Invalid
 from api.given import GivenBackend
 from api.hub import Filter
+from api.parameters import LAST_POSITION, bounds
 
 MEDIA_TYPE = "text/event-stream"
 Kind = Literal["run", "telemetry", "experiment", "dataset", "benchmark", "evaluation", "model", "sweep"]
 LIFE: tuple[Kind, ...] = ("run", "experiment", "dataset", "benchmark", "evaluation", "model", "sweep")
 
-Position = Annotated[
+After = Annotated[
     int | None,
     QueryParameter(
-        ge=0, le=2**62, required=False, description="Begin after this position; else with what is new."
+        required=False,
+        description="Begin after this position; else with what is new.",
+        **bounds(0, LAST_POSITION),
     ),
 ]
 
@@ -35,11 +38,14 @@ async def follow(
         list[Kind] | None,
         QueryParameter(required=False, description="Kinds of streams; all but telemetry by default."),
     ] = None,
-    after: Position = None,
+    after: After = None,
     last_event_id: Annotated[
         str | None,
         HeaderParameter(
-            name="Last-Event-ID", required=False, description="Sent by a browser that comes back."
+            name="Last-Event-ID",
+            required=False,
+            description="Sent by a browser that comes back.",
+            schema_extra={"pattern": "^[0-9]{0,18}$"},
         ),
     ] = None,
 ) -> Stream:
@@ -55,7 +61,7 @@ async def follow(
     return Stream(backend.hub.watch(wanted, position), media_type=MEDIA_TYPE, headers=headers)
 
 
-_convert = partial(msgspec.convert, type=Annotated[int, msgspec.Meta(ge=0, le=2**62)], strict=False)
+_convert = partial(msgspec.convert, type=Annotated[int, msgspec.Meta(ge=0, le=LAST_POSITION)], strict=False)
 
 
 def _position(last_event_id: str) -> int:

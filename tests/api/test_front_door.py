@@ -55,7 +55,13 @@ def test_our_own_pages_and_allowed_ones_get_in(api_with: Any) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "application/xml", ""],
+    [
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+        "application/xml",
+        "",
+    ],
 )
 def test_no_form_is_taken_for_json(api: Api, content_type: str) -> None:
     headers = {"Content-Type": content_type}
@@ -130,7 +136,7 @@ def test_an_unknown_token_cannot_be_revoked(api: Api) -> None:
 
 def test_it_refuses_to_start_off_loopback_without_a_token(api_with: Any) -> None:
     with api_with(**AWAY) as api:
-        with pytest.raises(BadSetting, match="0.0.0.0 is not loopback"):
+        with pytest.raises(BadSetting, match=r"0\.0\.0\.0 is not loopback"):
             check_tokens(api.backend.settings, api.backend)
         tokens.create_token(api.backend.ledger, "ada")
         check_tokens(api.backend.settings, api.backend)
