@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Mapping
 
 import msgspec
 
-from projections.mlflow.driver import CHECKPOINT_TAG, Held, Mirror, MlflowDriver
+from projections.mlflow.driver import CHECKPOINT_TAG, PARENT_TAG, Held, Mirror, MlflowDriver
 from projections.mlflow.facts import Facts, effective, settled
 from projections.mlflow.mapping import Content, Known, content, first_tags
 from projections.mlflow.reading import Reader
@@ -20,8 +20,6 @@ from tracker.store.log import Log
 
 Points = dict[str, set[Hashable]]
 """Per metric, the identities of its points."""
-
-PARENT_TAG = "mlflow.parentRunId"
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

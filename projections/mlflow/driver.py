@@ -25,6 +25,7 @@ RUN_TAG = "runledger.run"
 LOG_TAG = "runledger.log"
 EXPERIMENT_TAG = "runledger.experiment"
 CHECKPOINT_TAG = "runledger.checkpoint"
+PARENT_TAG = "mlflow.parentRunId"
 
 
 class Point(NamedTuple):

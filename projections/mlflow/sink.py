@@ -238,7 +238,7 @@ class Sink:
         prometheus.REFUSED.inc()
         state = self._state.load(run_id)
         wait = min(self._pace.first_retry * 2**state.failures, self._pace.longest_retry)
-        state.problem, state.failures = reason, state.failures + 1
+        state.problem, state.failures = reason.replace("\0", ""), state.failures + 1
         state.retry_at = self._clock() + timedelta(seconds=wait)
         self._state.save(state)
 

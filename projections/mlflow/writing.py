@@ -18,6 +18,7 @@ from projections.mlflow.driver import (
     CHECKPOINT_TAG,
     MAX_PARAMS,
     MAX_TAGS,
+    PARENT_TAG,
     MlflowDriver,
     Origin,
 )
@@ -37,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 CREATING_RUN = "run"
 MAX_MIRRORS_TRIED = 3
-PARENT_TAG = "mlflow.parentRunId"
 FINAL = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 

@@ -47,6 +47,7 @@ from tracker.spec import RunSpec
 from tracker.store.log import Log
 
 BEGIN = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)
+REMOTE_TESTS = {"test_driver.py", "test_remote.py"}
 QUICK = Pace(poll=0.01, first_back_off=0.01, longest_back_off=0.05, first_retry=60.0)
 SETTINGS = MlflowSettings(mlflow_url="http://mlflow.invalid", public_url="http://runledger.test")
 
@@ -234,20 +235,29 @@ def mlflow() -> MemoryMlflow:
     return MemoryMlflow()
 
 
-@pytest.fixture(scope="session")
-def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A stock server for the whole session; RUNLEDGER_TEST_MLFLOW_URL names one that runs already."""
-    if url := os.environ.get("RUNLEDGER_TEST_MLFLOW_URL"):
+@pytest.fixture(scope="session", autouse=True)
+def mlflow_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str | None]:
+    """A stock server for the session, if a test wants it: it starts while the first tests run.
+
+    RUNLEDGER_TEST_MLFLOW_URL names one that runs already.
+    """
+    url = os.environ.get("RUNLEDGER_TEST_MLFLOW_URL")
+    if url or not any(item.path.name in REMOTE_TESTS for item in request.session.items):
         yield url
         return
     port = free_port()
     process = start_server(tmp_path_factory.mktemp("mlflow"), port)
-    try:
-        wait_until(lambda: _answers(port), 180.0)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+    yield f"http://127.0.0.1:{port}"
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(mlflow_server: str) -> str:
+    wait_until(lambda: _answers(mlflow_server), 180.0)
+    return mlflow_server
 
 
 def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
@@ -281,9 +291,9 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.02)
 
 
-def _answers(port: int) -> bool:
+def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+        return httpx.get(f"{url}/health").status_code == 200
     except httpx.TransportError:
         return False
 
