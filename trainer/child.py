@@ -82,10 +82,18 @@ class Child:
             return
 
 
-def environment(environ: Mapping[str, str], cache: Path, xla_flags: str) -> dict[str, str]:
+PLATFORMS = {"cpu": "cpu", "gpu": "cuda,cpu", "tpu": "tpu,cpu"}
+"""What jax has to find, by what the run has asked for: it would fall back to the CPU without a word."""
+
+
+def environment(
+    environ: Mapping[str, str], *, cache: Path, xla_flags: str = "", device: str = "any"
+) -> dict[str, str]:
     """What a child finds in its environment: the worker's own, without what is not a recipe's business."""
     handed = {name: value for name, value in environ.items() if not name.startswith(OWN_VARIABLES)}
     handed["PYTHONUNBUFFERED"] = "1"
     handed.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    if device in PLATFORMS:
+        handed["JAX_PLATFORMS"] = PLATFORMS[device]
     flags = f"{handed.get('XLA_FLAGS', '')} {xla_flags}".strip()
     return {**handed, "XLA_FLAGS": flags} if flags else handed

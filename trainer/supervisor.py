@@ -120,7 +120,7 @@ class Supervisor:
         """Returns once the child has ended and its journal is shipped."""
         kills = out_of_memory_kills()
         self._folder.write_job(job)
-        child = Child(self._folder, self._environ(), lock)
+        child = Child(self._folder, self._environ(run.requested.device.kind), lock)
         watch = Watch(
             child,
             self._progress,
@@ -193,9 +193,11 @@ class Supervisor:
             message=str(problem),
         )
 
-    def _environ(self) -> dict[str, str]:
+    def _environ(self, device: str) -> dict[str, str]:
         flags = self._settings.xla_flags
         if flags is None:
-            has_gpu = any(device.kind == "gpu" for device in self._services.worker.devices)
-            flags = DETERMINISTIC_GPU_FLAGS if has_gpu else ""
-        return environment(self._services.environ, self._services.compilations, flags)
+            has_gpu = any(mine.kind == "gpu" for mine in self._services.worker.devices)
+            flags = DETERMINISTIC_GPU_FLAGS if has_gpu and device != "cpu" else ""
+        return environment(
+            self._services.environ, cache=self._services.compilations, xla_flags=flags, device=device
+        )

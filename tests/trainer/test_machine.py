@@ -55,13 +55,19 @@ def test_a_setting_that_does_not_fit_is_named(variable: str, value: str) -> None
 
 def test_a_child_does_not_see_the_addresses_of_databases(tmp_path: Path) -> None:
     environ = {"RUNLEDGER_LEDGER_URL": "postgresql://u:secret@h/d", "PATH": "/bin", "XLA_FLAGS": "--a"}
-    handed = environment(environ, tmp_path, "--b")
+    handed = environment(environ, cache=tmp_path, xla_flags="--b")
     assert handed == {
         "PATH": "/bin",
         "PYTHONUNBUFFERED": "1",
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
         "XLA_FLAGS": "--a --b",
     }
+
+
+def test_a_run_that_asks_for_a_device_gets_no_other(tmp_path: Path) -> None:
+    assert "JAX_PLATFORMS" not in environment({}, cache=tmp_path)
+    assert environment({}, cache=tmp_path, device="cpu")["JAX_PLATFORMS"] == "cpu"
+    assert environment({}, cache=tmp_path, device="gpu")["JAX_PLATFORMS"] == "cuda,cpu"
 
 
 def test_kills_for_want_of_memory_are_counted(tmp_path: Path) -> None:

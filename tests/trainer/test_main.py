@@ -17,11 +17,7 @@ def start(**variables: str) -> subprocess.CompletedProcess[str]:
     given = {f"RUNLEDGER_{key}": value for key, value in variables.items()}
     return subprocess.run(
         [sys.executable, "-P", "-m", "trainer"],
-        env={
-            **kept,
-            "PYTHONPATH": str(ROOT),
-            **{f"RUNLEDGER_{key}": value for key, value in variables.items()},
-        },
+        env={**kept, "PYTHONPATH": str(ROOT), **given},
         capture_output=True,
         text=True,
         timeout=60,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -86,6 +87,9 @@ def _misbehave(spec: ToySpec, context: Any, step: int) -> None:
         case "kill":
             time.sleep(0.3)  # the journal's thread has written everything by then
             os.kill(os.getpid(), signal.SIGKILL)
+        case "child":
+            sleeping = subprocess.Popen(["sleep", "300"])
+            (context.folder.parent / "sleeping").write_text(str(sleeping.pid))
         case "hang":
             while not context.should_stop():
                 time.sleep(0.01)
