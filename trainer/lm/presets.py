@@ -6,16 +6,23 @@ from collections.abc import Mapping
 
 from tracker.spec import JsonObject
 
-# Adds and subtracts numbers of two and three digits column by column.
+# Adds and subtracts numbers of two and three digits, column by column.
 ARITHMETIC: JsonObject = {
-    "model": {"layers": 2, "width": 96, "heads": 4, "key_value_heads": 4, "hidden": 256},
+    "model": {
+        "layers": 2,
+        "width": 96,
+        "heads": 4,
+        "key_value_heads": 4,
+        "hidden": 256,
+        "rope_theta": 100.0,
+    },
     "tokenizer": {"vocabulary": 512},
     "data": {
         "dataset": {"generator": "arithmetic", "options": {"split": "train", "items": 20_000}},
-        "sequence_length": 80,
+        "sequence_length": 52,
     },
     "optimizer": {"learning_rate": 3e-3, "warmup_steps": 50, "final_fraction": 0.05},
-    "training": {"steps": 400, "batch_size": 64},
+    "training": {"steps": 1200, "batch_size": 32},
     "evaluation": {
         "benchmark": {
             "name": "arithmetic",
@@ -24,9 +31,9 @@ ARITHMETIC: JsonObject = {
             "direction": "maximize",
         },
         "batch_size": 512,
-        "max_new_tokens": 80,
+        "max_new_tokens": 48,
     },
-    "checkpointing": {"every": 80},
+    "checkpointing": {"every": 200},
 }
 
 # Python source, from its own standard library.

@@ -105,18 +105,22 @@ def compile_step(
     state: State,
     batch: Rows,
 ) -> Step:
-    """Compiled for states and batches of these shapes; a state that was passed in is gone."""
+    """Compiled for states and batches of these shapes; a state that was passed in is gone.
+
+    Shapes and types alone go into the compiler, so that a restored state runs the very same program.
+    """
 
     def step(state: State, batch: Rows) -> tuple[State, jax.Array]:
         loss, gradients = jax.value_and_grad(lambda params: mean_loss(network(params), batch))(state.params)
         updates, moments = optimizer.update(gradients, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics = jnp.stack(
-            [loss, optax.global_norm(gradients), schedule(state.step), jnp.sum(batch.learned)]
+            [loss, optax.tree.norm(gradients), schedule(state.step), jnp.sum(batch.learned)]
         ).astype(jnp.float32)
         return State(state.step + 1, params, moments), metrics
 
-    compiled: Compiled = jax.jit(step, donate_argnums=0).lower(state, batch).compile()
+    shapes = jax.eval_shape(lambda *given: given, state, batch)
+    compiled: Compiled = jax.jit(step, donate_argnums=0).lower(*shapes).compile()
     return compiled
 
 

@@ -1,0 +1,188 @@
+"""Scores are what the prediction rows say, with intervals; what cannot be scored is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import msgspec
+import numpy as np
+import pytest
+
+from tracker.datasets import Item, Text, Trace
+from tracker.events.base import Score
+from trainer.lm import spec
+from trainer.lm.data import encode_items
+from trainer.lm.errors import BadData, UnknownScorer
+from trainer.lm.evaluation import (
+    ItemLoss,
+    Prediction,
+    extract_answer,
+    is_exact,
+    is_same_number,
+    make_examiner,
+    ratio,
+    share,
+    transformed,
+)
+from trainer.lm.step import Network, Params, initial_state, make_network, make_optimizer
+from trainer.lm.tokenizer import Tokenizer
+from trainer.recipe import Benchmark
+
+
+@pytest.fixture(scope="module")
+def network(tiny: spec.LmSpec, tokenizer: Tokenizer) -> Network:
+    return make_network(tiny.model, tokenizer.size)
+
+
+@pytest.fixture(scope="module")
+def params(tiny: spec.LmSpec, tokenizer: Tokenizer) -> Params:
+    return initial_state(tiny.model, tokenizer.size, make_optimizer(tiny.optimizer, 8), 0).params
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("1+1=2\n#### 2", "2"),
+        ("#### 7 \nand more", "7"),
+        ("#### 1\n#### 2", "2"),
+        ("####2", None),
+        ("no mark", None),
+        ("#### ", ""),
+    ],
+)
+def test_the_answer_stands_behind_the_last_mark(text: str, answer: str | None) -> None:
+    assert extract_answer(text) == answer
+
+
+def test_scorers_differ_on_how_a_number_is_written() -> None:
+    assert is_exact("12", "12")
+    assert not is_exact("12", "012")
+    assert is_same_number("1200", "1,200.0")
+    assert not is_same_number("12", "12x")
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    score = share("exact_match", 8, 10)
+    z = 1.959963984540054
+    middle = (0.8 + z * z / 20) / (1 + z * z / 10)
+    reach = z * np.sqrt(0.8 * 0.2 / 10 + z * z / 400) / (1 + z * z / 10)
+    assert score.value == 0.8
+    assert (score.low, score.high) == pytest.approx((middle - reach, middle + reach))
+
+
+def test_a_ratio_of_equal_sizes_has_the_interval_of_a_mean() -> None:
+    amounts = np.array([1.0, 2.0, 4.0, 5.0])
+    score = ratio("loss", amounts, np.full(4, 2.0))
+    error = np.std(amounts / 2, ddof=1) / np.sqrt(4)
+    assert score.value == 1.5
+    assert score.high == pytest.approx(1.5 + 1.959963984540054 * error)
+    assert ratio("loss", amounts[:1], np.ones(1)).low is None
+    grown = transformed("perplexity", score, np.exp)
+    assert (grown.low, grown.value) == pytest.approx((np.exp(score.low or 0), np.exp(1.5)))
+
+
+def examine(
+    benchmark: Benchmark,
+    items: list[Item],
+    tiny: spec.LmSpec,
+    network: Network,
+    tokenizer: Tokenizer,
+    params: Params,
+    file: Path,
+) -> tuple[list[Score], list[bytes]]:
+    done: list[tuple[int, int]] = []
+    examiner = make_examiner(benchmark, items, tiny, network, tokenizer)
+    scores = examiner(params, file, lambda now, of: done.append((now, of)))
+    assert done[-1][0] == done[-1][1]
+    return scores, file.read_bytes().splitlines()
+
+
+def test_answers_are_scored_item_by_item(
+    benchmark: Benchmark,
+    heldout: list[Item],
+    tiny: spec.LmSpec,
+    network: Network,
+    tokenizer: Tokenizer,
+    params: Params,
+    tmp_path: Path,
+) -> None:
+    (score,), lines = examine(benchmark, heldout, tiny, network, tokenizer, params, tmp_path / "predictions")
+    rows = [msgspec.json.decode(line, type=Prediction) for line in lines]
+    assert [row.item_id for row in rows] == [item.id for item in heldout]
+    assert (score.name, score.count) == ("exact_match", len(heldout))
+    assert score.value == np.mean([row.score for row in rows])
+    assert {row.finish for row in rows} <= {"end", "length"}
+    assert all(row.tokens <= tiny.evaluation.max_new_tokens for row in rows)
+    assert all(extract_answer(row.prediction) == row.extracted for row in rows)
+
+
+def test_loss_is_over_all_tokens_of_all_items(
+    benchmark: Benchmark,
+    tiny: spec.LmSpec,
+    network: Network,
+    tokenizer: Tokenizer,
+    params: Params,
+    tmp_path: Path,
+) -> None:
+    """Also of an item longer than a row: each window is scored by itself."""
+    texts: list[Item] = [Text(id="a", text="1+2=3"), Text(id="b", text="987654321 " * 12)]
+    by_loss = msgspec.structs.replace(benchmark, scorer="loss")
+    scores, lines = examine(by_loss, texts, tiny, network, tokenizer, params, tmp_path / "losses")
+    rows = [msgspec.json.decode(line, type=ItemLoss) for line in lines]
+    nats = [_nats(item.tokens, tiny, network, params) for item in encode_items(texts, tokenizer)]
+    tokens = [len(item.tokens) - 1 for item in encode_items(texts, tokenizer)]
+    assert tokens[1] > tiny.data.sequence_length
+    assert [(row.item_id, row.tokens, row.bytes) for row in rows] == [
+        ("a", tokens[0], 5),
+        ("b", tokens[1], 120),
+    ]
+    assert [row.score for row in rows] == pytest.approx(
+        [n / t for n, t in zip(nats, tokens, strict=True)], rel=1e-5
+    )
+    loss = sum(nats) / sum(tokens)
+    assert {score.name: score.value for score in scores} == pytest.approx(
+        {"loss": loss, "perplexity": np.exp(loss), "bits_per_byte": sum(nats) / np.log(2) / 125}, rel=1e-5
+    )
+
+
+def _nats(tokens: list[int], tiny: spec.LmSpec, network: Network, params: Params) -> float:
+    """The definition, window by window; what is behind a text does not change what is in it."""
+    length = tiny.data.sequence_length
+    logits_of = jax.jit(lambda row: network(params)(row))
+    total = 0.0
+    for start in range(0, len(tokens) - 1, length):
+        window, targets = tokens[start : start + length], tokens[start + 1 : start + length + 1]
+        row = np.zeros((1, length), np.int32)
+        row[0, : len(window)] = window
+        logits = np.asarray(logits_of(row), np.float64)[0, : len(targets)]
+        likelihood = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+        total -= likelihood[np.arange(len(targets)), targets].sum()
+    return total
+
+
+def test_the_loss_of_a_trace_leaves_its_prompt_out(
+    benchmark: Benchmark,
+    heldout: list[Item],
+    tiny: spec.LmSpec,
+    network: Network,
+    tokenizer: Tokenizer,
+    params: Params,
+    tmp_path: Path,
+) -> None:
+    by_loss = msgspec.structs.replace(benchmark, scorer="loss")
+    _, lines = examine(by_loss, heldout, tiny, network, tokenizer, params, tmp_path / "losses")
+    rows = [msgspec.json.decode(line, type=ItemLoss) for line in lines]
+    encoded = encode_items(heldout, tokenizer)
+    assert [row.tokens for row in rows] == [len(item.tokens) - item.given for item in encoded]
+
+
+def test_what_cannot_be_scored_is_refused(
+    benchmark: Benchmark, tiny: spec.LmSpec, network: Network, tokenizer: Tokenizer
+) -> None:
+    trace = Trace(id="t", prompt="1+1=", answer="2")
+    for change in ({"scorer": "taste"}, {"scorer_version": 2}):
+        with pytest.raises(UnknownScorer):
+            make_examiner(msgspec.structs.replace(benchmark, **change), [trace], tiny, network, tokenizer)
+    with pytest.raises(BadData, match="'x' is text and has no answer"):
+        make_examiner(benchmark, [Text(id="x", text="prose")], tiny, network, tokenizer)
