@@ -164,9 +164,11 @@ class Client:
     def run(self, run_id: str, *, after: int | None = None) -> Run:
         return self._get(Run, f"/runs/{run_id}", after=after)
 
-    def runs(self, *, experiment: str | None = None, status: str | None = None) -> Iterator[RunRow]:
+    def runs(
+        self, *, experiment: str | None = None, status: str | None = None, after: int | None = None
+    ) -> Iterator[RunRow]:
         """All runs, newest first, a page at a time."""
-        return self._pages(RunRow, "/runs", experiment=experiment, status=status)
+        return self._pages(RunRow, "/runs", experiment=experiment, status=status, after=after)
 
     def cancel(self, run_id: str, reason: str | None = None) -> Written:
         """Ask it to stop at its next step boundary. Asking twice changes nothing, so it may be repeated."""
