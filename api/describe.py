@@ -113,10 +113,10 @@ def _statuses(path: str, method: str, operation: Json) -> list[int]:
 def _exact(components: Json) -> Json:
     """The schemas of bodies as msgspec draws them, which reads them: every bound and pattern is there."""
     known = [getattr(requests, name, None) or getattr(answers, name, None) for name in components]
-    _, drawn = msgspec.json.schema_components(
+    drawn: tuple[Any, Json] = msgspec.json.schema_components(
         [struct for struct in known if struct is not None], ref_template="#/components/schemas/{name}"
     )
-    return drawn
+    return drawn[1]
 
 
 def _is_optional(schema: Json) -> bool:

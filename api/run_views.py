@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import msgspec
+from sqlalchemy import Connection, select
 
 from api import links, unseen
 from api.answers import Artifact, Checkpoint, Progress, Run, RunRow
 from api.backend import Backend, Views
 from api.shapes import shaped
+from projections.mlflow import state as mlflow
+from projections.mlflow.tables import mlflow_sink
 from projections.runs import answers
 from projections.runs import queries as runs
 from tracker.aggregates.run import ACTIVE
@@ -39,11 +42,19 @@ def find(backend: Backend, views: Views, run_id: str, as_of: int | None) -> Run:
     """Raises `NotFound`, also for a run that was not there yet at `as_of`."""
     with views.read() as conn:
         view = runs.get_run(conn, run_id, as_of)
+        in_mlflow = _in_mlflow(conn, run_id)
     if view is None:
         view = unseen.run_from_log(backend.log, run_id, as_of)
     run = shaped(view, Run)
     progress = _progress(backend, run) if as_of is None and run.status in ACTIVE else None
-    return msgspec.structs.replace(run, links=links.of_run(run_id), progress=progress)
+    return msgspec.structs.replace(run, links=links.of_run(run_id) | in_mlflow, progress=progress)
+
+
+def _in_mlflow(conn: Connection, run_id: str) -> dict[str, str]:
+    """The link to the run's page in MLflow, once MLflow has it."""
+    mirror = mlflow.link(conn, run_id)
+    url = conn.scalar(select(mlflow_sink.c.url))
+    return {} if mirror is None or url is None else {"mlflow": mirror.url(url)}
 
 
 def _progress(backend: Backend, run: Run) -> Progress | None:

@@ -30,7 +30,9 @@ PATIENCE_SECONDS = 20
 
 def tell(log: Log, stream: str, *events: Event, after: int = 0) -> int:
     new = tuple(
-        NewEvent(event_id=uuid.uuid4(), event=event, occurred_at=datetime.now(UTC), metadata=Metadata(actor="x"))
+        NewEvent(
+            event_id=uuid.uuid4(), event=event, occurred_at=datetime.now(UTC), metadata=Metadata(actor="x")
+        )
         for event in events
     )
     return log.append(Write(stream=Stream(stream), expected_version=after, events=new))
@@ -76,7 +78,9 @@ async def test_what_happens_is_sent_to_every_viewer_and_encoded_once(
 ) -> None:
     encoded: list[int] = []
     encode = hubs.frame
-    monkeypatch.setattr(hubs, "frame", lambda recorded: (encoded.append(recorded.position), encode(recorded))[1])
+    monkeypatch.setattr(
+        hubs, "frame", lambda recorded: (encoded.append(recorded.position), encode(recorded))[1]
+    )
     hub = Hub(log)
     viewers = [hub.watch(ALL, 0) for _ in range(20)]
     for viewer in viewers:

@@ -45,7 +45,12 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int]] = [
     ("DELETE", "/api/v1/health", {}, 405),
     ("POST", "/api/v1/runs", {"content": b"{", "headers": {"Content-Type": "application/json"}}, 400),
     ("POST", "/api/v1/runs", {"content": b"\xff", "headers": {"Content-Type": "application/json"}}, 400),
-    ("POST", "/api/v1/runs", {"content": b'{"spec":' * 5000, "headers": {"Content-Type": "application/json"}}, 400),
+    (
+        "POST",
+        "/api/v1/runs",
+        {"content": b'{"spec":' * 5000, "headers": {"Content-Type": "application/json"}},
+        400,
+    ),
     ("GET", "/api/v1/runs?cursor=nonsense", {}, 400),
     ("GET", "/api/v1/runs?cursor=é", {}, 400),
     ("POST", "/api/v1/runs", {}, 422),
@@ -127,7 +132,10 @@ def test_an_unreachable_database_is_told_with_a_time_to_come_back(api: Api) -> N
 @pytest.mark.parametrize(
     ("message", "fault"),
     [
-        ("Expected `int`, got `str` - at `$.limits.attempts`", Fault("$.limits.attempts", "Expected `int`, got `str`")),
+        (
+            "Expected `int`, got `str` - at `$.limits.attempts`",
+            Fault("$.limits.attempts", "Expected `int`, got `str`"),
+        ),
         ("Object contains unknown field `q`", Fault("$.q", "unknown field")),
         ("Object contains unknown field `q` - at `$.limits`", Fault("$.limits.q", "unknown field")),
         ("Object missing required field `recipe`", Fault("$.recipe", "missing")),

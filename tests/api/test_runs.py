@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from projections.mlflow.state import RunState, SinkState
 from tests.api.conftest import LAUNCH, Api
 from tracker.aggregates import run as commands
 from tracker.events.base import Covers
@@ -54,7 +56,9 @@ def test_the_log_tells_how_a_run_ended_that_no_read_model_has_seen(api: Api) -> 
     run_id = api.launch()
     start(api, run_id)
     api.command(
-        commands.FailRun(run_id=RunId(run_id), attempt=1, reason="error", error_class="ValueError", message="no")
+        commands.FailRun(
+            run_id=RunId(run_id), attempt=1, reason="error", error_class="ValueError", message="no"
+        )
     )
     unseen = api.client.get(f"/api/v1/runs/{run_id}").json()
     seen = api.get(f"/runs/{run_id}")
@@ -182,6 +186,16 @@ def test_an_executing_run_shows_its_progress(api: Api) -> None:
     assert (progress["phase"], progress["done"], progress["total"]) == ("training", 7, 100)
 
 
+def test_a_run_that_mlflow_has_links_to_its_page_there(api: Api) -> None:
+    run_id = api.launch()
+    state = SinkState(api.backend.views.engine, "http://127.0.0.1:8601")
+    mirrored = RunState(run_id=run_id, experiment="7", mirror="abc")
+    state.begin([mirrored], datetime.now(UTC))
+    links = api.get(f"/runs/{run_id}")["links"]
+    assert links["mlflow"] == "http://127.0.0.1:8601/#/experiments/7/runs/abc"
+    assert "mlflow" not in api.get(f"/runs/{api.launch()}")["links"]
+
+
 def test_a_reader_sees_what_it_wrote_or_is_told_to_wait(api_with: Any) -> None:
     with api_with(after_seconds=0.05) as api:
         run_id = api.launch()
@@ -201,7 +215,9 @@ def test_a_run_is_shown_as_of_a_position(api: Api) -> None:
     assert api.client.get(f"/api/v1/runs/{run_id}", params={"as_of": position - 1}).status_code == 404
 
 
-@pytest.mark.parametrize("part", ["", "/events", "/metrics", "/logs", "/checkpoints", "/artifacts", "/evaluations"])
+@pytest.mark.parametrize(
+    "part", ["", "/events", "/metrics", "/logs", "/checkpoints", "/artifacts", "/evaluations"]
+)
 def test_an_unknown_run_is_not_found(api: Api, part: str) -> None:
     answer = api.client.get(f"/api/v1/runs/none{part}")
     assert answer.status_code == 404

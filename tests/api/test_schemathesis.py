@@ -91,28 +91,31 @@ def _problems(operation: Any, ids: dict[str, str]) -> Iterator[str]:
 def _try(operation: Any, ids: dict[str, str]) -> None:
     """Requests that fit the description of the operation, and requests that do not."""
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-
-        @settings(
-            max_examples=CASES,
-            derandomize=True,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.explicit, Phase.generate],
-        )
-        @given(case=operation.as_strategy(generation_mode=mode))
-        def send(case: Any) -> None:
-            if mode is GenerationMode.POSITIVE:
-                _name_something(case, ids)
-            answer = case.call(headers=HOST)
-            assert answer.status_code not in (500, 502, 504), answer.text
-            excluded = [not_a_server_error]
-            if answer.status_code in (400, 412, 422) and _is_refused_for_its_meaning(answer.json()):
-                excluded.append(positive_data_acceptance)
-            case.validate_response(answer, excluded_checks=excluded)
-
         with contextlib.suppress(Unsatisfiable):  # an operation without parameters has nothing to get wrong
-            send()
+            _send_cases(operation, mode, ids)
+
+
+def _send_cases(operation: Any, mode: GenerationMode, ids: dict[str, str]) -> None:
+    @settings(
+        max_examples=CASES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate],
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def send(case: Any) -> None:
+        if mode is GenerationMode.POSITIVE:
+            _name_something(case, ids)
+        answer = case.call(headers=HOST)
+        assert answer.status_code not in (500, 502, 504), answer.text
+        excluded = [not_a_server_error]
+        if answer.status_code in (400, 412, 422) and _is_refused_for_its_meaning(answer.json()):
+            excluded.append(positive_data_acceptance)
+        case.validate_response(answer, excluded_checks=excluded)
+
+    send()
 
 
 def _is_refused_for_its_meaning(problem: dict[str, Any]) -> bool:
