@@ -128,7 +128,7 @@ def _without_null(schema: Json) -> Json:
     branches = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
     kept = {key: value for key, value in schema.items() if key != "anyOf"}
     if len(branches) == 1:
-        return kept | branches[0]
+        return {**kept, **branches[0]}
     return kept | {"anyOf": branches} if branches else schema
 
 
