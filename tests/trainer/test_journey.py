@@ -83,7 +83,7 @@ def test_a_killed_worker_costs_an_attempt_and_nothing_else(world: World) -> None
     assert attempts(run) == [(1, "lost", None), (2, "completed", 10)]
     assert world.curve(killed) == world.curve(twin)
     world.wait(lambda: len(world.points(killed, 1)) == 2 * 12)
-    assert not list((worker.data / "attempts").iterdir())
+    world.wait(lambda: not list((worker.data / "attempts").iterdir()))
 
 
 def test_an_attempt_that_dies_again_and_again_fails_its_run(sqlite_world: World) -> None:
