@@ -59,7 +59,10 @@ def mlflow_of_this_test(tmp_path: Path) -> Iterator[MlflowServer]:
 
 @pytest.fixture
 def install(tmp_path: Path) -> Iterator[Install]:
-    """Starts installations: `install(environment, *options)`."""
+    """Starts installations: `install(environment, *options)`.
+
+    A test names it after its database and broker, so that these are cleaned up after all has ended.
+    """
     made: list[Installation] = []
 
     def start(environment: dict[str, str] | None = None, *options: str) -> Installation:

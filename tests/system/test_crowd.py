@@ -17,7 +17,7 @@ RUNS = 6
 
 @pytest.fixture
 def pair(
-    install: Install, tmp_path: Path, postgresql: dict[str, str], redis_broker: dict[str, str]
+    tmp_path: Path, postgresql: dict[str, str], redis_broker: dict[str, str], install: Install
 ) -> Iterator[tuple[Installation, Installation]]:
     """Two installations that share database, broker and blobs, and nothing else."""
     shared = {**postgresql, **redis_broker, "RUNLEDGER_BLOBS_URL": f"file://{tmp_path / 'blobs'}"}

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.system
 
 
 def test_a_run_is_trained_evaluated_and_mirrored(
-    install: Install, infrastructure: dict[str, str], mlflow_server_of_all: MlflowServer
+    infrastructure: dict[str, str], install: Install, mlflow_server_of_all: MlflowServer
 ) -> None:
     installation = install({**infrastructure, "RUNLEDGER_MLFLOW_URL": mlflow_server_of_all.url})
     ledger = installation.client
@@ -40,7 +40,7 @@ def test_a_run_is_trained_evaluated_and_mirrored(
 
 
 def test_what_is_killed_comes_back_and_the_run_completes(
-    install: Install, infrastructure: dict[str, str]
+    infrastructure: dict[str, str], install: Install
 ) -> None:
     installation = install(infrastructure, "--no-mlflow")
     ledger = installation.client
