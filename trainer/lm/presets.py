@@ -6,34 +6,33 @@ from collections.abc import Mapping
 
 from tracker.spec import JsonObject
 
-# Adds and subtracts numbers of two and three digits, column by column.
+# Adds numbers of two and three digits, column by column. On 2 CPU cores about a minute.
 ARITHMETIC: JsonObject = {
-    "model": {
-        "layers": 2,
-        "width": 96,
-        "heads": 4,
-        "key_value_heads": 4,
-        "hidden": 256,
-        "rope_theta": 100.0,
-    },
+    "model": {"layers": 2, "width": 96, "heads": 4, "key_value_heads": 4, "hidden": 256},
     "tokenizer": {"vocabulary": 512},
     "data": {
-        "dataset": {"generator": "arithmetic", "options": {"split": "train", "items": 20_000}},
+        "dataset": {
+            "generator": "arithmetic",
+            "options": {"split": "train", "items": 20_000, "operations": ["+"]},
+        },
         "sequence_length": 52,
     },
     "optimizer": {"learning_rate": 3e-3, "warmup_steps": 50, "final_fraction": 0.05},
-    "training": {"steps": 1200, "batch_size": 32},
+    "training": {"steps": 600, "batch_size": 64},
     "evaluation": {
         "benchmark": {
             "name": "arithmetic",
-            "dataset": {"generator": "arithmetic", "options": {"split": "heldout", "items": 512}},
+            "dataset": {
+                "generator": "arithmetic",
+                "options": {"split": "heldout", "items": 512, "operations": ["+"]},
+            },
             "scorer": "exact_match",
             "direction": "maximize",
         },
         "batch_size": 512,
         "max_new_tokens": 48,
     },
-    "checkpointing": {"every": 200},
+    "checkpointing": {"every": 100},
 }
 
 # Python source, from its own standard library.
