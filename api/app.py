@@ -89,8 +89,15 @@ async def provide_views(
         ),
     ] = None,
 ) -> Views:
+    """What is asked as of a position is answered once that position has been seen, too."""
     needed = request.route_handler.opt.get("projections", ())
-    return await backend.caught_up(after, needed)
+    return await backend.caught_up(after, needed, _as_of(request))
+
+
+def _as_of(request: Request[str, Any, State]) -> int | None:
+    """None also for what is no position: the route, which names the parameter, refuses that."""
+    text = request.query_params.get("as_of", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def check_content_type(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

@@ -58,17 +58,20 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
         with engines.read(self.ledger) as conn:
             yield conn
 
-    async def caught_up(self, after: int | None, projections: Collection[str] = ()) -> Views:
+    async def caught_up(
+        self, after: int | None, projections: Collection[str] = (), as_of: int | None = None
+    ) -> Views:
         """The read models once those named, or all, are at `after`: never stale rows.
 
+        And at `as_of`, as far as the log goes: what was the case there does not change any more.
         Raises `PositionNotReached`.
         """
-        if after is None:
-            return self.views
+        then = 0 if as_of is None else min(as_of, await sync_to_thread(self.log.head))
+        needed = max(after or 0, then)
         deadline = time.monotonic() + self.settings.after_seconds
-        while (reached := await sync_to_thread(self.reached, projections)) < after:
+        while needed and (reached := await sync_to_thread(self.reached, projections)) < needed:
             if time.monotonic() > deadline:
-                raise PositionNotReached(after, reached)
+                raise PositionNotReached(needed, reached)
             await asyncio.sleep(POLL_SECONDS)
         return self.views
 

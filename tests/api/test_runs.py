@@ -207,6 +207,18 @@ def test_a_reader_sees_what_it_wrote_or_is_told_to_wait(api_with: Any) -> None:
         assert api.get(f"/runs/{run_id}", after=renamed["position"])["name"] == "new"
 
 
+def test_what_is_asked_as_of_a_position_waits_for_it(api_with: Any) -> None:
+    with api_with(after_seconds=0.0) as api:
+        run_id = api.launch()
+        position = api.backend.log.head()
+
+        early = api.client.get("/api/v1/runs", params={"as_of": position})
+        assert early.status_code == 503
+        assert early.json()["position"] == 0
+        assert [row["run_id"] for row in api.get("/runs", as_of=position)["items"]] == [run_id]
+        assert len(api.get("/runs", as_of=position + 1_000)["items"]) == 1
+
+
 def test_a_run_is_shown_as_of_a_position(api: Api) -> None:
     run_id = api.launch(name="first")
     position = api.client.get(f"/api/v1/runs/{run_id}").json()["position"]
