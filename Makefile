@@ -9,7 +9,7 @@ COVERAGE := --cov=tracker --cov=trainer --cov=projections --cov=api --cov-branch
 COVERAGE_FLOOR := 85
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint format types unit system clean
+.PHONY: help install demo up test lint lock format types unit system clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,12 @@ unit: $(INSTALLED)  ## every test that starts no whole system, two at a time
 
 system: $(INSTALLED)  ## real processes, databases and brokers, one after the other; then the coverage floor
 	$(PYTEST) -m system $(COVERAGE) --cov-append --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+lock:  ## resolve the requirements anew; needs uv
+	$(LOCK) --group dev pyproject.toml --output-file requirements.txt
+	$(LOCK) .ci/requirements.in --output-file .ci/requirements.txt
 
 format: $(INSTALLED)  ## put the code in its layout
 	$(BIN)/ruff check --fix .
