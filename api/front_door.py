@@ -55,6 +55,7 @@ class FrontDoor:
             self._check_origin(headers.get("origin"), headers.get("host", ""))
             scope["user"] = await self._actor(scope["path"], headers.get("authorization"))
         except (ApiError, TrackerError) as error:
+            problems.record(error, scope["method"], scope["path"])
             await _refuse(error, send)
         else:
             await self.app(scope, receive, send)

@@ -50,6 +50,8 @@ STATUS: dict[type[Exception], int] = {
 }
 
 RETRY_AFTER_SECONDS = 1
+UNAVAILABLE = "a database or the place of the blobs cannot be reached or written; the log of the API names it"
+"""Its address is nobody's business: whether the API is ready is told without a token."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -131,9 +133,16 @@ def headers_of(error: Exception) -> dict[str, str]:
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Litestar's handler for every exception."""
     problem = problem_of(error)
-    if problem.status == 500:
-        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    record(error, request.method, request.url.path)
     return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers_of(error))
+
+
+def record(error: Exception, method: str, path: str) -> None:
+    """In our own log: what is our fault, and what the caller is not told."""
+    if status_of(error) == 500:
+        logger.error("%s %s failed", method, path, exc_info=error)
+    elif isinstance(error, tracker_errors.StoreUnavailable):
+        logger.warning("%s %s: %s", method, path, error)
 
 
 def urn(name: str) -> str:
@@ -153,6 +162,8 @@ def _title(name: str) -> str:
 def _detail(error: Exception, faults: list[Fault]) -> str:
     if faults:
         return "; ".join(f"{fault.place}: {fault.problem}" for fault in faults)
+    if isinstance(error, tracker_errors.StoreUnavailable):
+        return UNAVAILABLE
     return error.detail if isinstance(error, HTTPException) else str(error)
 
 

@@ -126,6 +126,7 @@ def test_an_unreachable_database_is_told_with_a_time_to_come_back(api: Api) -> N
     answer = api.client.get("/api/v1/health/ready")
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
+    assert Path(url).name not in answer.text
     assert api.client.get("/api/v1/health/live").status_code == 200
 
 
