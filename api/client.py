@@ -23,6 +23,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -162,7 +163,7 @@ class Client:
         return self._repeatable(Launched, "POST", "/runs", json=body, headers=headers)
 
     def run(self, run_id: str, *, after: int | None = None) -> Run:
-        return self._get(Run, f"/runs/{run_id}", after=after)
+        return self._get(Run, f"/runs/{_part(run_id)}", after=after)
 
     def runs(
         self, *, experiment: str | None = None, status: str | None = None, after: int | None = None
@@ -173,27 +174,27 @@ class Client:
     def cancel(self, run_id: str, reason: str | None = None) -> Written:
         """Ask it to stop at its next step boundary. Asking twice changes nothing, so it may be repeated."""
         body = {} if reason is None else {"reason": reason}
-        return self._repeatable(Written, "POST", f"/runs/{run_id}/cancel", json=body)
+        return self._repeatable(Written, "POST", f"/runs/{_part(run_id)}/cancel", json=body)
 
     def pause(self, run_id: str) -> Written:
-        return self._once(Written, "POST", f"/runs/{run_id}/pause", json={})
+        return self._once(Written, "POST", f"/runs/{_part(run_id)}/pause", json={})
 
     def resume(self, run_id: str) -> Written:
-        return self._once(Written, "POST", f"/runs/{run_id}/resume", json={})
+        return self._once(Written, "POST", f"/runs/{_part(run_id)}/resume", json={})
 
     def retry(self, run_id: str) -> Written:
-        return self._once(Written, "POST", f"/runs/{run_id}/retry", json={})
+        return self._once(Written, "POST", f"/runs/{_part(run_id)}/retry", json={})
 
     def change(self, run_id: str, **changes: Any) -> Written:
         """Its human side: name, tags, note, hidden."""
-        return self._once(Written, "PATCH", f"/runs/{run_id}", json=changes)
+        return self._once(Written, "PATCH", f"/runs/{_part(run_id)}", json=changes)
 
     def facts(self, run_id: str) -> list[Fact]:
         """The events of the run's life, in order."""
-        return list(self._pages(Fact, f"/runs/{run_id}/events"))
+        return list(self._pages(Fact, f"/runs/{_part(run_id)}/events"))
 
     def metrics(self, run_id: str, *, after: int | None = None) -> list[MetricSummary]:
-        return list(self._pages(MetricSummary, f"/runs/{run_id}/metrics", after=after))
+        return list(self._pages(MetricSummary, f"/runs/{_part(run_id)}/metrics", after=after))
 
     def series(
         self,
@@ -206,19 +207,19 @@ class Client:
     ) -> Series:
         """A curve of at most `max_points` points: the effective ones, or the superseded ones instead."""
         query = {"max_points": max_points, "superseded": superseded, "after": after}
-        return self._get(Series, f"/runs/{run_id}/metrics/{key}", **query)
+        return self._get(Series, f"/runs/{_part(run_id)}/metrics/{_path(key)}", **query)
 
     def checkpoints(self, run_id: str, *, after: int | None = None) -> list[Checkpoint]:
-        return list(self._pages(Checkpoint, f"/runs/{run_id}/checkpoints", after=after))
+        return list(self._pages(Checkpoint, f"/runs/{_part(run_id)}/checkpoints", after=after))
 
     def artifacts(self, run_id: str, *, after: int | None = None) -> list[Artifact]:
-        return list(self._pages(Artifact, f"/runs/{run_id}/artifacts", after=after))
+        return list(self._pages(Artifact, f"/runs/{_part(run_id)}/artifacts", after=after))
 
     def evaluations(self, run_id: str, *, after: int | None = None) -> list[Evaluation]:
-        return list(self._pages(Evaluation, f"/runs/{run_id}/evaluations", after=after))
+        return list(self._pages(Evaluation, f"/runs/{_part(run_id)}/evaluations", after=after))
 
     def predictions(self, evaluation_id: str) -> Iterator[Prediction]:
-        return self._pages(Prediction, f"/evaluations/{evaluation_id}/predictions")
+        return self._pages(Prediction, f"/evaluations/{_part(evaluation_id)}/predictions")
 
     def recipes(self) -> list[RecipeAnswer]:
         """What the workers that are there now can run."""
@@ -229,13 +230,13 @@ class Client:
 
     def logs(self, run_id: str) -> bytes:
         """Everything that the run has printed, raw."""
-        content: bytes = self._again(self._request, "GET", f"/runs/{run_id}/logs").content
+        content: bytes = self._again(self._request, "GET", f"/runs/{_part(run_id)}/logs").content
         return content
 
     def download(self, digest: str, to: Path) -> None:
         """A blob, written beside `to` and moved there once it is whole."""
         unfinished = to.with_name(f"{to.name}.part")
-        with self._reaching(), self._http.stream("GET", f"/blobs/{digest}") as answer:
+        with self._reaching(), self._http.stream("GET", f"/blobs/{_part(digest)}") as answer:
             self._refuse_problem(answer)
             with unfinished.open("wb") as file:
                 for chunk in answer.iter_bytes():
@@ -327,6 +328,16 @@ class Client:
             return msgspec.json.decode(content, type=kind)
         except msgspec.MsgspecError as error:
             raise BadAnswer(f"{self.url} answers what this client cannot read: {error}") from error
+
+
+def _part(text: str) -> str:
+    """One part of a path, whatever is in it. A dot alone, or two, would be taken for a folder."""
+    return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")
+
+
+def _path(key: str) -> str:
+    """A metric's key, whose slashes are slashes in the path."""
+    return "/".join(map(_part, key.split("/")))
 
 
 def _by_class(status: int) -> type[Problem]:

@@ -22,6 +22,7 @@ LAUNCHED = {
     "links": {},
     "something newer": True,
 }
+SERIES = {"key": "k", "points": 0, "non_finite": 0, "attempt": [], "step": [], "time": [], "value": []}
 PROBLEM = {
     "type": "urn:runledger:problem:x",
     "title": "Bad input",
@@ -171,6 +172,21 @@ def test_a_download_is_whole_when_it_bears_its_name(tmp_path: Path) -> None:
 
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
     assert (tmp_path / "state").read_bytes() == b"bytes"
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("train/loss", b"/api/v1/runs/r1/metrics/train/loss"),
+        ("loss?x=1#a b", b"/api/v1/runs/r1/metrics/loss%3Fx%3D1%23a%20b"),
+        ("../../health", b"/api/v1/runs/r1/metrics/%2E%2E/%2E%2E/health"),
+        ("100%", b"/api/v1/runs/r1/metrics/100%25"),
+    ],
+)
+def test_a_name_is_never_more_than_a_part_of_the_path(key: str, path: bytes) -> None:
+    ledger, requests = answering(httpx.Response(200, json=SERIES))
+    ledger.series("r1", key)
+    assert requests[0].url.raw_path.partition(b"?")[0] == path
 
 
 def test_the_token_is_sent() -> None:
