@@ -336,6 +336,21 @@ class ConsumerHealth(msgspec.Struct, frozen=True, kw_only=True):
     stopped: str | None = None
 
 
+class QuarantinedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that MLflow would not have; it is tried again when it changes, and now and then."""
+
+    run_id: str
+    reason: str
+    failures: int
+    retry_at: datetime | None
+
+
+class MlflowHealth(ConsumerHealth, frozen=True, kw_only=True):
+    """The consumer that tells MLflow, and what MLflow would not have."""
+
+    quarantined: list[QuarantinedRun] = []
+
+
 class WorkerHealth(msgspec.Struct, frozen=True, kw_only=True):
     worker_id: str
     state: str
@@ -360,7 +375,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What makes it degraded, one sentence each."""
     position: int
     projections: list[ConsumerHealth]
-    mlflow: ConsumerHealth | None
+    mlflow: MlflowHealth | None
     """None before the sink has run for the first time."""
     workers: list[WorkerHealth]
     leases: list[LeaseHealth]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from api.answers import ConsumerHealth, Health, LeaseHealth, WorkerHealth
+from api.answers import ConsumerHealth, Health, LeaseHealth, MlflowHealth, QuarantinedRun, WorkerHealth
 from api.backend import Backend
 from api.shapes import shaped
 from projections import positions
@@ -30,7 +30,9 @@ def health_of(backend: Backend) -> Health:
         workers = [_worker(backend, each) for each in announcements.workers(conn)]
         held = [shaped(lease, LeaseHealth) for lease in leases.active(conn)]
         queued = _queued(conn)
-    problems = list(_problems([*projections, *([sink] if sink else [])], workers, queued))
+    consumers = [*projections, *([sink] if sink else [])]
+    refused = sink.quarantined if sink else []
+    problems = [*_lags(consumers), *_refusals(refused), *_absences(workers, queued)]
     return Health(
         status="degraded" if problems else "ok",
         problems=problems,
@@ -43,12 +45,20 @@ def health_of(backend: Backend) -> Health:
     )
 
 
-def _problems(consumers: list[ConsumerHealth], workers: list[WorkerHealth], queued: int) -> Iterator[str]:
+def _lags(consumers: list[ConsumerHealth]) -> Iterator[str]:
     for consumer in consumers:
         if consumer.stopped:
             yield f"{consumer.name} has stopped: {consumer.stopped}"
         elif consumer.lag > LAG_EVENTS:
             yield f"{consumer.name} is {consumer.lag} events behind"
+
+
+def _refusals(quarantined: list[QuarantinedRun]) -> Iterator[str]:
+    for run in quarantined:
+        yield f"MLflow would not have run {run.run_id}: {run.reason}"
+
+
+def _absences(workers: list[WorkerHealth], queued: int) -> Iterator[str]:
     for worker in workers:
         if worker.is_missing:
             yield f"worker {worker.worker_id} was last seen at {worker.seen_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -66,15 +76,16 @@ def _projection(status: positions.ProjectionStatus) -> ConsumerHealth:
     )
 
 
-def _sink(conn: Connection, head: int) -> ConsumerHealth | None:
+def _sink(conn: Connection, head: int) -> MlflowHealth | None:
     status = mlflow.status(conn)
     if status.url is None:
         return None
-    return ConsumerHealth(
+    return MlflowHealth(
         name="mlflow",
         position=status.position,
         lag=status.lag(head),
         stopped=status.problem or None,
+        quarantined=[shaped(each, QuarantinedRun) for each in status.quarantined],
     )
 
 

@@ -213,7 +213,7 @@ HEALTH = answers.Health(
     problems=[],
     position=4711,
     projections=[answers.ConsumerHealth(name="runs", position=4711, lag=0)],
-    mlflow=answers.ConsumerHealth(name="mlflow", position=4700, lag=11),
+    mlflow=answers.MlflowHealth(name="mlflow", position=4700, lag=11),
     workers=[answers.WorkerHealth(worker_id="gpu-1", state="idle", seen_at=AT, is_missing=False)],
     leases=[],
     queued=0,

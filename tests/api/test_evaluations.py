@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 from sqlalchemy import update
 
+from projections.mlflow.state import RunState, SinkState
 from tests.api.conftest import HELDOUT, RECIPE, Api
 from tests.api.test_runs import checkpoint, start
 from tracker.aggregates import evaluation as commands
@@ -124,6 +126,19 @@ def test_a_missing_worker_degrades_the_health(api: Api) -> None:
     health = api.client.get("/api/v1/health").json()
     assert (health["status"], health["workers"][0]["is_missing"]) == ("degraded", True)
     assert health["problems"] == ["worker w1 was last seen at 1970-01-01 00:00:00 UTC"]
+
+
+def test_a_run_that_mlflow_would_not_have_is_named_in_the_health(api: Api) -> None:
+    run_id = api.launch()
+    state = SinkState(api.backend.views.engine, "http://127.0.0.1:8601")
+    state.begin([], datetime.now(UTC))
+    state.save(RunState(run_id=run_id, problem="a param is too long", failures=2))
+
+    health = api.get("/health")
+
+    [quarantined] = health["mlflow"]["quarantined"]
+    assert (quarantined["run_id"], quarantined["failures"]) == (run_id, 2)
+    assert health["problems"] == [f"MLflow would not have run {run_id}: a param is too long"]
 
 
 def test_prometheus_reads_how_far_everything_is(api: Api) -> None:
