@@ -40,6 +40,8 @@ RECONCILE_SECONDS = 1.0
 TOUCH_SECONDS = 5.0
 SWEEP_SECONDS = 10.0
 EMBEDDED_RESEND_SECONDS = 2.0
+FORGOTTEN_SECONDS = 3_600.0
+"""A worker that ended without a word is not counted as missing for ever."""
 TELL_SECONDS = 15.0
 """How long a worker that has to end goes on telling what its attempts have left."""
 
@@ -199,6 +201,7 @@ class TrainerProcess:
         with write(self._services.log.engine) as conn:
             if not announcements.touch(conn, self._services.worker_id):
                 announcements.announce(conn, self._services.worker)
+            announcements.forget_stale(conn, FORGOTTEN_SECONDS)
 
     def _sweep(self) -> None:
         leftovers.sweep(self._services, self._drain.begun)

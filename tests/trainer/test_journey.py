@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from tests.trainer.world import SOMEBODY, World
 from tracker.aggregates.run import RequestCancellation, RequestPause, ResumeRun, Run
 from tracker.events.run import RunCancelled, RunCompleted, RunFailed, RunPreempted
 from tracker.ids import RunId
 from tracker.spec import Limits
-from tracker.store import leases
-from tracker.store.engine import write
+from tracker.store import announcements, leases
+from tracker.store.engine import read, write
+from tracker.store.tables import workers
 
 pytestmark = pytest.mark.system
 
@@ -221,3 +223,18 @@ def test_an_outage_of_the_database_does_not_stop_a_training(postgresql_world: Wo
     run = world.wait_for(run_id, "completed")
     assert attempts(run) == [(1, "completed", None)]
     assert [step for key, step, _ in world.points(run_id, 1) if key == "train/x"] == list(range(1, 26))
+
+
+def test_a_worker_that_vanished_long_ago_is_forgotten_by_those_that_live(sqlite_world: World) -> None:
+    vanished = sqlite_world.services("vanished").worker
+    with write(sqlite_world.log.engine) as conn:
+        announcements.announce(conn, vanished)
+        conn.execute(update(workers).values(seen_at=0))
+
+    sqlite_world.start_worker()
+
+    def present() -> list[str]:
+        with read(sqlite_world.log.engine) as conn:
+            return [worker.worker_id for worker in announcements.workers(conn)]
+
+    sqlite_world.wait(lambda: len(present()) == 1 and "vanished" not in present())
