@@ -1,7 +1,7 @@
 """What the routes work with: the two databases, the log, the dispatcher, the blobs and the hub.
 
 Routes are synchronous functions run in a bounded pool of threads (`api.app`), so no database work happens
-on the event loop. What waits, waits on the loop.
+on the event loop. What waits, waits on the loop; but for uploads, which have threads of their own.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -28,6 +29,8 @@ from tracker.store import engine as engines
 from tracker.store.log import Log
 
 POLL_SECONDS = 0.02
+UPLOADS = 4
+"""At a time; more of them wait."""
 
 
 class Views(msgspec.Struct, frozen=True):
@@ -49,6 +52,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     dispatcher: Dispatcher
     blobs: Blobs
     hub: Hub
+    uploading: ThreadPoolExecutor
+    """What waits for the body of an upload, waits here."""
     made: dict[str, Contents] = {}
     """What generators made in the life of this process, by generator and options."""
 
@@ -83,6 +88,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
 
     def close(self) -> None:
         self.hub.close()
+        self.uploading.shutdown(wait=False, cancel_futures=True)
         self.log.close()
         self.ledger.dispose()
         self.views.engine.dispose()
@@ -108,4 +114,5 @@ def backend_over(settings: ApiSettings, *, ledger: Engine, views: Engine, blobs:
         dispatcher=Dispatcher(log, clock=lambda: datetime.now(UTC)),
         blobs=blobs,
         hub=Hub(log),
+        uploading=ThreadPoolExecutor(UPLOADS, "upload"),
     )

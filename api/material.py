@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from api.requests import BenchmarkRecipe, DatasetRecipe
 from tracker import datasets, generators
 from tracker.aggregates.benchmark import DefineBenchmark
 from tracker.aggregates.dataset import DescribeDataset, RegisterDataset
-from tracker.datasets import Contents
+from tracker.datasets import Contents, Item
 from tracker.envelope import Metadata
-from tracker.errors import BadInput
+from tracker.errors import BadInput, StoreUnavailable
 from tracker.events.dataset import Generated
 from tracker.ids import BenchmarkId, Digest, benchmark_stream, dataset_stream
 from tracker.spec import JsonObject
@@ -103,14 +104,26 @@ def _contents(backend: Backend, generator: str, options: JsonObject) -> Contents
     known = backend.made.get(key)
     if known is not None and backend.blobs.exists(known.digest):
         return known
-    with tempfile.TemporaryDirectory(prefix="runledger-") as folder:
-        path = Path(folder) / "items.jsonl"
-        with path.open("wb") as file:
-            contents = datasets.write(generators.generate(generator, options), file)
-        backend.blobs.put_file(path)
+    contents = keep(backend, generators.generate(generator, options))
     if len(backend.made) >= REMEMBERED:
         backend.made.clear()
     backend.made[key] = contents
+    return contents
+
+
+def keep(backend: Backend, items: Iterable[Item]) -> Contents:
+    """Store the canonical bytes of the items once there is no fault in any of them.
+
+    Raises `StoreUnavailable` also where the disk is full.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="runledger-") as folder:
+            path = Path(folder) / "items.jsonl"
+            with path.open("wb") as file:
+                contents = datasets.write(items, file)
+            backend.blobs.put_file(path)
+    except OSError as problem:
+        raise StoreUnavailable(tempfile.gettempdir(), str(problem)) from problem
     return contents
 
 

@@ -2,32 +2,44 @@
 
 The bytes come from the event loop, the checking happens in a thread; what is in memory is one chunk, one
 line and the ids of the items. Nothing is stored, and nothing registered, before the last line has passed.
+Uploads have threads of their own: one that waits for a slow client takes none from other requests.
 """
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from litestar import Request
 from litestar.datastructures import State
+from litestar.exceptions import InternalServerException
 
+from api import material
 from api.backend import Backend
-from api.errors import BodyTooLarge
+from api.errors import BadRequest, BodyTooLarge
 from tracker import datasets
 from tracker.datasets import MAX_LINE_BYTES, Contents
 from tracker.errors import BadInput
 
 Chunks: TypeAlias = Iterator[bytes]
+IDLE_SECONDS = 60.0
+"""A client that sends nothing for so long has gone."""
 
 
 async def limited(request: Request[str, Any, State], limit_bytes: int) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises `BodyTooLarge`."""
+    """The body as it comes. Raises `BodyTooLarge`, and `BadRequest` for one that does not end."""
     received = 0
-    async for chunk in request.stream():
+    chunks = aiter(request.stream())
+    while True:
+        try:
+            chunk = await asyncio.wait_for(anext(chunks, None), IDLE_SECONDS)
+        except InternalServerException:
+            raise BadRequest("the body broke off") from None
+        except TimeoutError:
+            raise BadRequest(f"no more of the body came in {IDLE_SECONDS:.0f} s") from None
+        if chunk is None:
+            return
         received += len(chunk)
         if received > limit_bytes:
             raise BodyTooLarge(limit_bytes)
@@ -59,16 +71,11 @@ def lines_of(chunks: Chunks) -> Iterator[bytes]:
 
 def store(backend: Backend, format: str, chunks: Chunks) -> Contents:
     """Check the lines and store their canonical bytes. Raises `BadInput` with the first bad line."""
-    with tempfile.TemporaryDirectory(prefix="runledger-") as folder:
-        path = Path(folder) / "items.jsonl"
-        try:
-            with path.open("wb") as file:
-                contents = datasets.write(datasets.read(format, lines_of(chunks)), file)
-        except BadInput:
-            _drain(chunks)
-            raise
-        backend.blobs.put_file(path)
-    return contents
+    try:
+        return material.keep(backend, datasets.read(format, lines_of(chunks)))
+    except BadInput:
+        _drain(chunks)
+        raise
 
 
 def _drain(chunks: Chunks) -> None:

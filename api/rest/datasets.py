@@ -8,7 +8,6 @@ from functools import partial
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, post
-from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
@@ -79,9 +78,10 @@ async def upload_dataset(
 ) -> Response[DatasetWritten]:
     """Every line is checked, and a bad one named; nothing is stored unless all of them fit."""
     body = uploads.limited(request, backend.settings.max_upload_bytes)
-    chunks = uploads.chunks_from(asyncio.get_running_loop(), body)
-    receive = partial(_receive, backend, metadata, format, name, filename)
-    return await sync_to_thread(receive, chunks)
+    loop = asyncio.get_running_loop()
+    chunks = uploads.chunks_from(loop, body)
+    receive = partial(_receive, backend, metadata, format, name, filename, chunks)
+    return await loop.run_in_executor(backend.uploading, receive)
 
 
 def _receive(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import msgspec
 import pytest
+from litestar.exceptions import InternalServerException
 
 from api import uploads
+from api.errors import BadRequest
 from tests.api.conftest import TRAIN, Api
 from tracker.datasets import MAX_LINE_BYTES
 from tracker.errors import BadInput
@@ -95,6 +100,44 @@ def test_an_upload_that_is_too_large_is_refused(api_with: Any) -> None:
 def test_an_upload_may_be_larger_than_other_bodies(api_with: Any) -> None:
     with api_with(max_body_bytes=1_000) as api:
         assert upload(api, lines({"text": "x" * 2_000})).status_code == 201
+
+
+class Request:
+    """One whose body ends as `end` does."""
+
+    def __init__(self, end: Callable[[], Awaitable[object]]) -> None:
+        self._end = end
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        yield b"some"
+        await self._end()
+
+
+async def broken_off() -> None:
+    raise InternalServerException("client disconnected prematurely")
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [(lambda: asyncio.Event().wait(), "no more of the body came"), (broken_off, "broke off")],
+)
+async def test_an_upload_that_does_not_end_is_given_up(
+    end: Callable[[], Awaitable[object]], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "IDLE_SECONDS", 0.05)
+    with pytest.raises(BadRequest, match=words):
+        [chunk async for chunk in uploads.limited(Request(end), 1_000)]  # type: ignore[arg-type]
+
+
+def test_a_disk_that_is_full_is_no_fault_of_ours(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object, **options: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tracker.datasets.write", full)  # a full disk cannot be had in a test
+
+    assert upload(api, lines({"text": "x"})).status_code == 503
+    assert api.client.post("/api/v1/datasets", json=TRAIN).status_code == 503
+    assert api.backend.log.head() == 0
 
 
 def test_an_upload_says_what_it_is(api: Api) -> None:
