@@ -34,7 +34,7 @@ def test_a_taken_port_is_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(BadSetting, match="RUNLEDGER_METRICS_PORT: cannot bind 127.0.0.1"):
+        with pytest.raises(BadSetting, match=r"RUNLEDGER_METRICS_PORT: cannot bind 127\.0\.0\.1"):
             serve_metrics(MetricsSettings(metrics_port=taken.getsockname()[1]))
 
 
