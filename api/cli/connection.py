@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from api.answers import RunRow
 from api.cli.exits import BadUsage
 from api.cli.settings import ClientSettings
 from api.client import Client
@@ -23,9 +24,15 @@ def find_run(client: Client, word: str) -> str:
     """The id of the run that is meant: by its id, the beginning of it, or its name. Raises BadUsage."""
     if re.fullmatch("[0-9a-f]{32}", word):
         return word
-    rows = [row for row in client.runs() if row.name == word or row.run_id.startswith(word)]
+    rows = _runs_called(client, word) or _runs_called(client, word, after=client.health().position)
     if len(rows) == 1:
         return rows[0].run_id
     if not rows:
         raise BadUsage(f"no run is called {word!r} or has an id that begins so")
     raise BadUsage(f"{word!r} may be any of {', '.join(row.run_id for row in rows)}")
+
+
+def _runs_called(client: Client, word: str, after: int | None = None) -> list[RunRow]:
+    """`after` makes sure that a run which was launched just now is among them."""
+    rows = client.runs(after=after)
+    return [row for row in rows if row.name == word or row.run_id.startswith(word)]
