@@ -30,7 +30,10 @@ FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 HEALTHY_SECONDS = 60.0
 """A process that has lived this long starts again without delay."""
+SETTLED_SECONDS = 3.0
+"""A process that does not say when it is ready is, if it still lives then."""
 STARTS_BEFORE_READY = 3
+STOP_SECONDS = 10.0
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +42,9 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str] = {}
-    is_ready: Callable[[], bool] = lambda: True
-    stop_seconds: float = 10.0
+    is_ready: Callable[[], bool] | None = None
+    """None: it is once it has lived for a moment."""
+    stop_seconds: float = STOP_SECONDS
     """Between SIGTERM and SIGKILL."""
 
 
@@ -83,7 +87,7 @@ class Process:
         elif self._popen is None and time.monotonic() >= self._start_at:
             self.start()
         elif not self.is_ready and self._popen is not None:
-            self.is_ready = self.program.is_ready()
+            self.is_ready = self._looks_ready()
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL to what is still there after `stop_seconds`."""
@@ -113,6 +117,11 @@ class Process:
         with self.log.open(errors="replace") as lines:
             return "".join(deque(lines, maxlen=count)).rstrip()
 
+    def _looks_ready(self) -> bool:
+        if self.program.is_ready is not None:
+            return self.program.is_ready()
+        return time.monotonic() - self._started_at >= SETTLED_SECONDS
+
     def _ended(self) -> int | None:
         """The exit status once it has ended; whatever is left of its group is killed before it is reaped."""
         assert self._popen is not None
@@ -130,6 +139,7 @@ class Process:
         return status
 
     def _plan_restart(self, status: int) -> None:
+        self.is_ready = False
         now = time.monotonic()
         has_lived = now - self._started_at >= HEALTHY_SECONDS
         doubled = min(max(self._backoff_seconds * 2, FIRST_BACKOFF_SECONDS), LONGEST_BACKOFF_SECONDS)
@@ -150,12 +160,13 @@ class Supervisor:
         for process in self.processes:
             process.start()
         deadline = time.monotonic() + ready_seconds
-        waiting = list(self.processes)
-        while waiting and not stop.wait(TICK_SECONDS):
+        told: set[str] = set()
+        while (waiting := self._waiting()) and not stop.wait(TICK_SECONDS):
             self._tick()
-            for process in [process for process in waiting if process.is_ready]:
-                waiting.remove(process)
-                on_ready(process.program.name)
+            for name in [process.program.name for process in self.processes if process.is_ready]:
+                if name not in told:
+                    told.add(name)
+                    on_ready(name)
             _refuse_hopeless(waiting, is_late=time.monotonic() > deadline, seconds=ready_seconds)
 
     def run(self, stop: threading.Event) -> None:
@@ -171,6 +182,10 @@ class Supervisor:
     def kill(self) -> None:
         for process in self.processes:
             process.kill()
+
+    def _waiting(self) -> list[Process]:
+        """Also one that was ready and has died since."""
+        return [process for process in self.processes if not process.is_ready]
 
     def _tick(self) -> None:
         for process in self.processes:

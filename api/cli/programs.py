@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from api.cli.processes import Program
+from api.cli.processes import STOP_SECONDS, Program
 from api.cli.settings import UpSettings
 
 PROBE_TIMEOUT_SECONDS = 1.0
@@ -23,7 +23,7 @@ def programs(settings: UpSettings, env: Mapping[str, str], *, with_mlflow: bool)
         _ours("projections", env, settings),
         _ours("projections.mlflow", env, settings) if with_mlflow else None,
         _ours("api", env, settings, is_ready=lambda: _is_answering(answers)),
-        _ours("trainer", env, settings, stop_seconds=settings.stop_seconds),
+        _ours("trainer", env, settings, stop_seconds=settings.worker_stop_seconds),
     ]
     return [program for program in found if program is not None]
 
@@ -54,15 +54,15 @@ def _ours(
     env: Mapping[str, str],
     settings: UpSettings,
     *,
-    is_ready: Callable[[], bool] = lambda: True,
-    stop_seconds: float | None = None,
+    is_ready: Callable[[], bool] | None = None,
+    stop_seconds: float = STOP_SECONDS,
 ) -> Program:
     return Program(
         name=module,
         command=(sys.executable, "-P", "-m", module),
         env={**env, **_metrics_port(module, settings)},
         is_ready=is_ready,
-        stop_seconds=settings.stop_seconds / 3 if stop_seconds is None else stop_seconds,
+        stop_seconds=stop_seconds,
     )
 
 
@@ -88,7 +88,6 @@ def mlflow_server(settings: UpSettings, env: Mapping[str, str]) -> Program:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         },
         is_ready=lambda: _is_answering(f"{address}/health"),
-        stop_seconds=settings.stop_seconds / 3,
     )
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+TELL_SECONDS = 45.0
+"""More than a worker takes to ship the end of a journal, or to give that up."""
+
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the API is, for the commands that speak to it."""
@@ -41,8 +44,15 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     """First of three ports for Prometheus: projections, MLflow sink and worker; the API uses its own."""
     ready_seconds: float = 120.0
     """How long the processes may take until all of them answer."""
-    stop_seconds: float = 30.0
-    """For the worker's last checkpoint; the others get a third of it."""
+    grace_seconds: float = 60.0
+    """When all is stopped: time for a training to reach a step boundary and save a checkpoint."""
+    terminate_seconds: float = 5.0
+    """Then: time between SIGTERM and SIGKILL for the training."""
+
+    @property
+    def worker_stop_seconds(self) -> float:
+        """What the worker needs at most: it stops its training, and then tells what that has left."""
+        return self.grace_seconds + self.terminate_seconds + TELL_SECONDS
 
     @property
     def address(self) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -118,6 +119,15 @@ def test_a_process_that_dies_at_once_stops_the_start_with_its_last_words(supervi
     supervisor = supervise(one="raise SystemExit('no such database')")
 
     with pytest.raises(SetupProblem, match=r"one ends again and again(.|\n)*no such database"):
+        start(supervisor)
+
+
+def test_a_process_that_says_nothing_is_not_ready_before_it_has_lived(supervise: Nursery) -> None:
+    supervisor = supervise(one="raise SystemExit('a bad setting')", two=SLEEPER)
+    silent = supervisor.processes[0]
+    silent.program = msgspec.structs.replace(silent.program, is_ready=None)
+
+    with pytest.raises(SetupProblem, match=r"one ends again and again(.|\n)*a bad setting"):
         start(supervisor)
 
 

@@ -49,6 +49,13 @@ def test_the_children_get_one_absolute_data_folder_and_the_settings(tmp_path: Pa
         assert program.env["PATH"] == "/bin"
 
 
+def test_the_worker_gets_longer_to_stop_than_its_training(tmp_path: Path) -> None:
+    assert wanted(tmp_path)["trainer"].stop_seconds > 60 + 5 + 15 + 15
+    patient = wanted(tmp_path, RUNLEDGER_GRACE_SECONDS="600")["trainer"]
+    assert patient.stop_seconds > 600
+    assert patient.env["RUNLEDGER_GRACE_SECONDS"] == "600"
+
+
 def test_each_process_has_a_port_for_its_numbers(tmp_path: Path) -> None:
     found = wanted(tmp_path, RUNLEDGER_METRICS_PORT="9100")
 
