@@ -43,6 +43,14 @@ def mount(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+def test_up_off_loopback_asks_for_a_token_before_it_starts_anything(environment: dict[str, str]) -> None:
+    ended = runledger("up", environment=environment | {"RUNLEDGER_HOST": "0.0.0.0"})
+
+    assert ended.returncode == exits.SETUP_PROBLEM
+    assert "runledger token create" in ended.stderr
+    assert not (Path(environment["RUNLEDGER_DATA"]) / "logs").exists()
+
+
 def test_up_names_a_taken_port(environment: dict[str, str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", int(environment["RUNLEDGER_PORT"]))):
         ended = runledger("up", environment=environment)
