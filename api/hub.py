@@ -30,6 +30,8 @@ KEEP_ALIVE_SECONDS = 15.0
 KEPT_EVENTS = 5_000
 KEPT_BYTES = 32 * 1024 * 1024
 PAGE = 1_000
+CATCH_UP_PAGE = 250
+"""A viewer's share of the memory while it reads on from the log."""
 KEEP_ALIVE = b": alive\n\n"
 
 
@@ -173,7 +175,11 @@ class Hub:
 
     async def _from_log(self, wanted: Filter, position: int) -> tuple[bytes, int]:
         async with self._catching_up:
-            page = await sync_to_thread(self._log.tail, position, limit=PAGE, kinds=wanted.kinds)
+            return await sync_to_thread(self._read_frames, wanted, position)
+
+    def _read_frames(self, wanted: Filter, position: int) -> tuple[bytes, int]:
+        """In a thread: to encode a page of telemetry takes long enough to hold up everybody."""
+        page = self._log.tail(position, limit=CATCH_UP_PAGE, kinds=wanted.kinds)
         frames = [frame(recorded) for recorded in page.events if wanted.wants(recorded)]
         telemetry.SENT_EVENTS.inc(len(frames))
         return b"".join(frames), page.scanned

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import struct
+import threading
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ import pytest
 
 from api import hub as hubs
 from api.hub import Filter, Hub
-from tracker.envelope import Metadata, NewEvent, Write
+from tracker.envelope import Metadata, NewEvent, Recorded, Write
 from tracker.errors import StoreUnavailable
 from tracker.events.base import Event
 from tracker.events.experiment import ExperimentCreated
@@ -115,12 +116,33 @@ async def test_a_new_viewer_sees_only_what_is_new(log: Log) -> None:
 async def test_a_viewer_far_behind_reads_on_from_the_log(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "KEPT_EVENTS", 3)
     monkeypatch.setattr(hubs, "PAGE", 4)
+    monkeypatch.setattr(hubs, "CATCH_UP_PAGE", 4)
     hub = Hub(log)
     slow, quick = hub.watch(ALL, 0), hub.watch(ALL, 0)
     await anext(slow)
     tell_many(log, 25)
     assert positions(await take(quick, 25)) == list(range(1, 26))
     assert positions(await take(slow, 25)) == list(range(1, 26))
+    hub.close()
+
+
+async def test_what_lies_far_behind_is_not_encoded_on_the_event_loop(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[threading.Thread] = set()
+    encode = hubs.encode_fact
+
+    def noting(recorded: Recorded) -> bytes:
+        threads.add(threading.current_thread())
+        return encode(recorded)
+
+    monkeypatch.setattr(hubs, "encode_fact", noting)
+    tell_many(log, 5)
+    hub = Hub(log)
+
+    assert positions(await take(hub.watch(ALL, 0), 5)) == [1, 2, 3, 4, 5]
+    assert threads
+    assert threading.main_thread() not in threads
     hub.close()
 
 
