@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import msgspec
 from sqlalchemy import Connection, select
 
@@ -42,7 +44,7 @@ def find(backend: Backend, views: Views, run_id: str, as_of: int | None) -> Run:
     """Raises `NotFound`, also for a run that was not there yet at `as_of`."""
     with views.read() as conn:
         view = runs.get_run(conn, run_id, as_of)
-        in_mlflow = _in_mlflow(conn, run_id)
+        in_mlflow = _in_mlflow(conn, run_id, backend.settings.mlflow_public_url)
     if view is None:
         view = unseen.run_from_log(backend.log, run_id, as_of)
     run = shaped(view, Run)
@@ -50,11 +52,16 @@ def find(backend: Backend, views: Views, run_id: str, as_of: int | None) -> Run:
     return msgspec.structs.replace(run, links=links.of_run(run_id) | in_mlflow, progress=progress)
 
 
-def _in_mlflow(conn: Connection, run_id: str) -> dict[str, str]:
-    """The link to the run's page in MLflow, once MLflow has it."""
+def _in_mlflow(conn: Connection, run_id: str, public_url: str | None) -> dict[str, str]:
+    """The link to the run's page in MLflow, once MLflow has it. The sink's password is not in it."""
     mirror = mlflow.link(conn, run_id)
-    url = conn.scalar(select(mlflow_sink.c.url))
-    return {} if mirror is None or url is None else {"mlflow": mirror.url(url)}
+    url = public_url or conn.scalar(select(mlflow_sink.c.url))
+    return {} if mirror is None or url is None else {"mlflow": mirror.url(_without_user(url))}
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _progress(backend: Backend, run: Run) -> Progress | None:

@@ -16,6 +16,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Address to bind; anything off loopback needs a token."""
     port: int = 8600
     """Port to bind."""
+    mlflow_public_url: str | None = None
+    """Where people reach MLflow, if not where the sink does: links lead there."""
     allowed_hosts: str = ""
     """Further host names, separated by commas, under which the server may be reached."""
     allowed_origins: str = ""

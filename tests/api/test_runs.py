@@ -196,6 +196,20 @@ def test_a_run_that_mlflow_has_links_to_its_page_there(api: Api) -> None:
     assert "mlflow" not in api.get(f"/runs/{api.launch()}")["links"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "at"),
+    [({}, "http://mlflow:5000"), ({"mlflow_public_url": "https://mlflow.example"}, "https://mlflow.example")],
+)
+def test_the_link_to_mlflow_is_one_that_people_may_have(
+    api_with: Any, settings: dict[str, str], at: str
+) -> None:
+    with api_with(**settings) as api:
+        run_id = api.launch()
+        state = SinkState(api.backend.views.engine, "http://sink:secret@mlflow:5000")
+        state.begin([RunState(run_id=run_id, experiment="7", mirror="abc")], datetime.now(UTC))
+        assert api.get(f"/runs/{run_id}")["links"]["mlflow"] == f"{at}/#/experiments/7/runs/abc"
+
+
 def test_a_reader_sees_what_it_wrote_or_is_told_to_wait(api_with: Any) -> None:
     with api_with(after_seconds=0.05) as api:
         run_id = api.launch()
