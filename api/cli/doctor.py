@@ -15,6 +15,7 @@ from api.cli import preflight
 from api.cli.connection import connect
 from api.cli.exits import SetupProblem
 from api.cli.output import Output, with_output
+from api.cli.programs import mlflow_address
 from api.cli.settings import UpSettings
 from api.client import ClientError
 from migrations import current, newest
@@ -104,12 +105,14 @@ def _look_at_api() -> Finding:
 
 
 def _look_at_mlflow(settings: UpSettings) -> Finding:
-    if settings.mlflow_url is None:
-        return Finding(subject="mlflow", verdict="note", words="`runledger up` starts one")
-    url = settings.mlflow_url
-
-    def look() -> str:
+    """Our own need not be there: `up` starts it."""
+    url = mlflow_address(settings)
+    try:
         preflight.check_mlflow_answers(url)
-        return f"{url} answers"
-
-    return _examine("mlflow", look)
+    except SetupProblem as problem:
+        if settings.mlflow_url is not None:
+            return Finding(subject="mlflow", verdict="bad", words=str(problem))
+        return Finding(
+            subject="mlflow", verdict="note", words=f"{url}: none is there, `runledger up` starts one"
+        )
+    return Finding(subject="mlflow", verdict="ok", words=f"{url} answers")
