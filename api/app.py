@@ -15,14 +15,15 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.params import QueryParameter
 from litestar.types import ASGIApp
 
-from api import problems, tokens
+from api import tokens
 from api.backend import Backend, Views
-from api.describe import DocumentPlugin, operation_id
-from api.encoding import JsonResponse, StrictRequest
 from api.errors import UnsupportedContentType
-from api.front_door import FrontDoor
-from api.given import GivenBackend
-from api.parameters import LAST_POSITION, bounds
+from api.http import problems
+from api.http.encoding import JsonResponse, StrictRequest
+from api.http.front_door import FrontDoor
+from api.http.given import GivenBackend
+from api.http.openapi import DocumentPlugin, operation_id
+from api.http.parameters import LAST_POSITION, bounds
 from api.rest import UNVERSIONED, VERSIONED
 from tracker.envelope import Metadata
 

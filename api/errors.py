@@ -1,4 +1,4 @@
-"""Everything that `api` raises on purpose; `api.problems` maps it, and `tracker.errors`, to HTTP.
+"""Everything that `api` raises on purpose; `api.http.problems` maps it, and `tracker.errors`, to HTTP.
 
 ApiError
 ├── BadRequest                  a request that cannot be read: broken JSON

@@ -16,8 +16,8 @@ from collections.abc import AsyncIterator, Collection
 
 from litestar.concurrency import sync_to_thread
 
-from api import telemetry
-from api.events import encode_fact
+from api import prometheus
+from api.reading.events import encode_fact
 from tracker.envelope import Recorded
 from tracker.errors import TrackerError
 from tracker.ids import id_of, kind_of, telemetry_ids
@@ -126,13 +126,13 @@ class Hub:
     @contextlib.asynccontextmanager
     async def _watching(self) -> AsyncIterator[None]:
         self._viewers += 1
-        telemetry.VIEWERS.inc()
+        prometheus.VIEWERS.inc()
         try:
             await self._start_tailing()
             yield
         finally:
             self._viewers -= 1
-            telemetry.VIEWERS.dec()
+            prometheus.VIEWERS.dec()
 
     async def _start_tailing(self) -> None:
         if self.tailer is None or self.tailer.done():
@@ -170,7 +170,7 @@ class Hub:
         if position < self._start:
             return await self._from_log(wanted, position)
         frames = [kept for kept in _after(self._frames, position) if wanted.wants(kept.recorded)]
-        telemetry.SENT_EVENTS.inc(len(frames))
+        prometheus.SENT_EVENTS.inc(len(frames))
         return b"".join(kept.encoded for kept in frames), self._scanned
 
     async def _from_log(self, wanted: Filter, position: int) -> tuple[bytes, int]:
@@ -181,7 +181,7 @@ class Hub:
         """In a thread: to encode a page of telemetry takes long enough to hold up everybody."""
         page = self._log.tail(position, limit=CATCH_UP_PAGE, kinds=wanted.kinds)
         frames = [frame(recorded) for recorded in page.events if wanted.wants(recorded)]
-        telemetry.SENT_EVENTS.inc(len(frames))
+        prometheus.SENT_EVENTS.inc(len(frames))
         return b"".join(frames), page.scanned
 
     def _forget_all(self, head: int) -> None:

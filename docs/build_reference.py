@@ -24,7 +24,7 @@ from api.app import API
 from api.cli.app import runledger
 from api.cli.exits import EXIT_STATUSES
 from api.cli.settings import ClientSettings, UpSettings
-from api.problems import STATUS
+from api.http.problems import STATUS
 from api.rest import UNVERSIONED, VERSIONED
 from api.settings import ApiSettings
 from projections.mlflow.settings import MlflowSettings

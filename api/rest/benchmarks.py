@@ -7,16 +7,16 @@ from typing import Annotated
 from litestar import Response, Router, get, post
 from litestar.params import Body, FromPath
 
-from api import material
 from api.answers import Benchmark, BenchmarkWritten, Page
-from api.conditions import etag
-from api.encoding import JsonResponse
-from api.given import GivenBackend, GivenMetadata, GivenViews
-from api.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
-from api.parameters import AsOf
+from api.http.encoding import JsonResponse
+from api.http.etags import etag
+from api.http.given import GivenBackend, GivenMetadata, GivenViews
+from api.http.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
+from api.http.parameters import AsOf
+from api.reading.shapes import shaped
+from api.reading.unseen import not_seen
 from api.requests import BenchmarkRecipe
-from api.seen import not_seen
-from api.shapes import shaped
+from api.writing import material
 from projections import benchmarks
 from tracker.aggregates.registry import BENCHMARK
 

@@ -9,9 +9,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter
 from litestar.response import Stream
 
-from api.encoding import JsonResponse
-from api.given import GivenBackend
-from api.ranges import RangeHeader, span_of
+from api.http.encoding import JsonResponse
+from api.http.given import GivenBackend
+from api.http.ranges import RangeHeader, span_of
 
 MEDIA_TYPE = "application/octet-stream"
 PARTIAL = ResponseSpec(

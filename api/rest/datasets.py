@@ -14,18 +14,19 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import Body, FromPath, QueryParameter
 from msgspec.structs import replace
 
-from api import links, material, uploads
 from api.answers import Dataset, DatasetWritten, Page
 from api.backend import Backend
-from api.conditions import etag
-from api.encoding import JsonResponse
-from api.examples import UPLOAD
-from api.given import GivenBackend, GivenMetadata, GivenViews
-from api.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
-from api.parameters import AsOf
+from api.http.encoding import JsonResponse
+from api.http.etags import etag
+from api.http.examples import UPLOAD
+from api.http.given import GivenBackend, GivenMetadata, GivenViews
+from api.http.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
+from api.http.parameters import AsOf
+from api.reading import links
+from api.reading.shapes import shaped
+from api.reading.unseen import not_seen
 from api.requests import DatasetRequest, Format, Name
-from api.seen import not_seen
-from api.shapes import shaped
+from api.writing import material, uploads
 from projections import datasets
 from tracker.aggregates.dataset import DescribeDataset, RegisterDataset
 from tracker.aggregates.registry import DATASET

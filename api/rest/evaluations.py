@@ -9,14 +9,14 @@ import msgspec
 from litestar import Response, Router, get
 from litestar.params import FromPath, QueryParameter
 
-from api import evaluation_views
 from api.answers import Evaluation, Page, Prediction
 from api.backend import Backend
-from api.conditions import etag
-from api.encoding import JsonResponse
-from api.given import GivenBackend, GivenViews
-from api.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
-from api.parameters import AsOf
+from api.http.encoding import JsonResponse
+from api.http.etags import etag
+from api.http.given import GivenBackend, GivenViews
+from api.http.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
+from api.http.parameters import AsOf
+from api.reading import evaluation_views
 from projections import evaluations
 from tracker.spec import JsonObject
 

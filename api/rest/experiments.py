@@ -7,17 +7,17 @@ from typing import Annotated
 from litestar import Response, Router, get, patch, post
 from litestar.params import Body, FromPath, QueryParameter
 
-from api import naming
 from api.answers import Experiment, ExperimentWritten, Page, Written
-from api.changing import changed
-from api.conditions import IfMatch, etag
-from api.encoding import JsonResponse
-from api.given import GivenBackend, GivenMetadata, GivenViews
-from api.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
-from api.parameters import AsOf
+from api.http.encoding import JsonResponse
+from api.http.etags import IfMatch, etag
+from api.http.given import GivenBackend, GivenMetadata, GivenViews
+from api.http.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
+from api.http.parameters import AsOf
+from api.reading.shapes import shaped
+from api.reading.unseen import not_seen
 from api.requests import ExperimentPatch, ExperimentRequest, ReasonRequest
-from api.seen import not_seen
-from api.shapes import shaped
+from api.writing import naming
+from api.writing.changing import changed
 from projections import experiments
 from tracker.aggregates import experiment as commands
 from tracker.ids import ExperimentId

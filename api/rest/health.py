@@ -6,11 +6,11 @@ from litestar import Response, Router, get
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from api import telemetry
+from api import prometheus
 from api.answers import Alive, Health, Ready
-from api.condition import health_of
-from api.encoding import JsonResponse
-from api.given import GivenBackend
+from api.http.encoding import JsonResponse
+from api.http.given import GivenBackend
+from api.reading.health import health_of
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -38,7 +38,7 @@ def show_health(backend: GivenBackend) -> Response[Health]:
 @get("/metrics", sync_to_thread=True, include_in_schema=False, media_type=CONTENT_TYPE_LATEST)
 def show_metrics(backend: GivenBackend) -> Response[bytes]:
     """What Prometheus scrapes: of this process, and how far everything is."""
-    telemetry.note(health_of(backend))
+    prometheus.note(health_of(backend))
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
 
 

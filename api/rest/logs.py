@@ -10,11 +10,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from api import run_views
 from api.backend import Views
-from api.given import GivenBackend, GivenViews
-from api.parameters import LARGEST_SIZE, AttemptNumber, bounds
-from api.ranges import RangeHeader, Span, span_of
+from api.http.given import GivenBackend, GivenViews
+from api.http.parameters import LARGEST_SIZE, AttemptNumber, bounds
+from api.http.ranges import RangeHeader, Span, span_of
+from api.reading import run_views
 from projections import logs
 from tracker.blobs import Blobs
 from tracker.errors import NotFound

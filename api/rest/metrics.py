@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from litestar import Response, Router, get
 from litestar.params import FromPath, QueryParameter
 
-from api import run_views
 from api.answers import MetricSummary, Page, Series
-from api.encoding import JsonResponse
-from api.given import GivenBackend, GivenViews
-from api.parameters import AnyStep, AsOf
-from api.shapes import shaped
+from api.http.encoding import JsonResponse
+from api.http.given import GivenBackend, GivenViews
+from api.http.parameters import AnyStep, AsOf
+from api.reading import run_views
+from api.reading.shapes import shaped
 from projections import metrics
 from tracker.errors import NotFound
 

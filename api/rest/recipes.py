@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Router, get
 
 from api.answers import Page, RecipeAnswer
-from api.given import GivenBackend
+from api.http.given import GivenBackend
 from tracker.store import announcements
 from tracker.store.announcements import RecipeAnnouncement, Worker
 

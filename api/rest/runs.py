@@ -9,19 +9,19 @@ from litestar import Response, Router, get, patch, post
 from litestar.params import Body, FromPath, QueryParameter
 from msgspec import UNSET
 
-from api import evaluation_views, run_views
 from api.answers import Artifact, Checkpoint, Evaluation, Fact, Launched, Page, Run, RunRow, Status, Written
-from api.changing import changed
-from api.conditions import IfMatch, etag
-from api.encoding import JsonResponse
 from api.errors import Fault, Invalid
-from api.events import fact_of
-from api.given import GivenBackend, GivenMetadata, GivenViews
-from api.idempotency import IdempotencyKey
-from api.launching import launch
-from api.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
-from api.parameters import AsOf
+from api.http.encoding import JsonResponse
+from api.http.etags import IfMatch, etag
+from api.http.given import GivenBackend, GivenMetadata, GivenViews
+from api.http.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
+from api.http.parameters import AsOf
+from api.reading import evaluation_views, run_views
+from api.reading.events import fact_of
 from api.requests import LaunchRequest, ReasonRequest, RunPatch
+from api.writing.changing import changed
+from api.writing.idempotency import IdempotencyKey
+from api.writing.launching import launch
 from projections.runs import queries as runs
 from tracker.aggregates import run as commands
 from tracker.aggregates.registry import AnyCommand

@@ -12,9 +12,9 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from api.errors import Fault, Invalid
-from api.given import GivenBackend
+from api.http.given import GivenBackend
+from api.http.parameters import LAST_POSITION, bounds
 from api.hub import Filter
-from api.parameters import LAST_POSITION, bounds
 
 MEDIA_TYPE = "text/event-stream"
 Kind = Literal["run", "telemetry", "experiment", "dataset", "benchmark", "evaluation", "model", "sweep"]

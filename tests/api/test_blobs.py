@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import RangeNotSatisfiable
-from api.ranges import span_of
+from api.http.ranges import span_of
 from tests.api.conftest import Api
 
 CONTENT = bytes(range(256)) * 10

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from litestar.exceptions import InternalServerException
 
-from api import uploads
 from api.errors import BadRequest
+from api.writing import uploads
 from tests.api.conftest import TRAIN, Api
 from tracker.datasets import MAX_LINE_BYTES
 from tracker.errors import BadInput

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from api import answers, encoding, requests
-from api.describe import METHODS
-from api.examples import EXAMPLES
+from api import answers, requests
+from api.http import encoding
+from api.http.examples import EXAMPLES
+from api.http.openapi import METHODS
 from tests.api.conftest import Api
 
 Json = dict[str, Any]

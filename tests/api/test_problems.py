@@ -13,8 +13,8 @@ from sqlalchemy import text
 import api.errors
 import tracker.aggregates.errors
 import tracker.errors
-from api import problems
 from api.errors import Fault
+from api.http import problems
 from tests.api.conftest import LAUNCH, Api
 from tracker.store.engine import write
 

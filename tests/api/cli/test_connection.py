@@ -8,11 +8,11 @@ import httpx
 import msgspec
 import pytest
 
-from api import encoding
 from api.cli.connection import find_run
 from api.cli.exits import BadUsage
 from api.client import Client
-from api.examples import EXAMPLES
+from api.http import encoding
+from api.http.examples import EXAMPLES
 
 RUN = EXAMPLES["Run"]
 HEALTH = EXAMPLES["Health"]

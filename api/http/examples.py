@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from api import answers, links, requests
+from api import answers, requests
 from api.errors import Fault
-from api.problems import Problem, urn
+from api.http.problems import Problem, urn
+from api.reading import links
 from tracker.events.dataset import Generated
 from tracker.spec import DeviceRequest, JsonObject, Limits, RunSpec
 

@@ -1,13 +1,18 @@
-"""A run that the read model has not reached, told from the log by the read model's own rules.
+"""What a read model does not show: unknown, or only not yet seen. The log tells which.
 
-Its events are few, so they are folded into tables in memory and asked there: one set of rules, whatever
-is asked. This makes a run readable at once, and keeps it so while the projections are down.
+A run that is not yet seen is told from the log by the read model's own rules: its events are few, so they
+are folded into tables in memory and asked there. One set of rules, whatever is asked. This makes a run
+readable at once, and keeps it so while the projections are down.
 """
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from sqlalchemy import create_engine
 
+from api.backend import Backend
+from api.errors import PositionNotReached
 from projections import runs
 from projections.projection import Fact
 from projections.runs import RunView
@@ -29,3 +34,11 @@ def run_from_log(log: Log, run_id: str, as_of: int | None) -> RunView:
     if view is None:
         raise NotFound("run", run_id)
     return view
+
+
+def not_seen(backend: Backend, kind: str, id: str, as_of: int | None = None) -> NoReturn:
+    """Raises `NotFound`, or `PositionNotReached` for what the log has and the read model has not."""
+    last = backend.log.last(f"{kind}-{id}")
+    if last is None or as_of is not None:
+        raise NotFound(kind, id)
+    raise PositionNotReached(last.position, backend.reached())

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import msgspec
 from sqlalchemy import Connection, select
 
-from api import links, unseen
 from api.answers import Artifact, Checkpoint, Progress, Run, RunRow
 from api.backend import Backend, Views
-from api.shapes import shaped
+from api.reading import links, unseen
+from api.reading.shapes import shaped
 from projections.mlflow import state as mlflow
 from projections.mlflow.tables import mlflow_sink
 from projections.runs import answers

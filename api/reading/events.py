@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from api import encoding
 from api.answers import Fact
+from api.http import encoding
 from tracker.envelope import Recorded
 from tracker.events.base import Event
 from tracker.events.telemetry import MetricsRecorded

@@ -14,12 +14,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from api import idempotency, links, material, naming
 from api.answers import Launched
 from api.backend import Backend
 from api.errors import Fault, Invalid, UnknownRecipe
-from api.idempotency import Done, KeyTaken
+from api.reading import links
 from api.requests import LaunchRequest
+from api.writing import idempotency, material, naming
+from api.writing.idempotency import Done, KeyTaken
 from tracker import schemas
 from tracker.aggregates.errors import ExperimentIsArchived
 from tracker.aggregates.experiment import CreateExperiment

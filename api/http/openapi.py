@@ -2,7 +2,7 @@
 
 Litestar draws operations, parameters and schemas from the handlers. Added here is what it cannot know:
 the problems that an operation may answer with, that an optional body may be absent, and the examples of
-`api.examples`. Its `oneOf` is made `anyOf`: 3 is an integer and a number, and may be both.
+`api.http.examples`. Its `oneOf` is made `anyOf`: 3 is an integer and a number, and may be both.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from api import answers, encoding, problems, requests
-from api.examples import EXAMPLES, problem_example
+from api import answers, requests
+from api.http import encoding, problems
+from api.http.examples import EXAMPLES, problem_example
 
 Json = dict[str, Any]
 

@@ -6,8 +6,8 @@ from litestar import Response
 
 from api.answers import Written
 from api.backend import Backend
-from api.conditions import etag, expected_version, stale_is_refused
-from api.encoding import JsonResponse
+from api.http.encoding import JsonResponse
+from api.http.etags import etag, expected_version, stale_is_refused
 from tracker.aggregates.registry import AnyCommand
 from tracker.envelope import Metadata
 

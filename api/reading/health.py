@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from api.answers import ConsumerHealth, Health, LeaseHealth, MlflowHealth, QuarantinedRun, WorkerHealth
 from api.backend import Backend
-from api.shapes import shaped
+from api.reading.shapes import shaped
 from projections import positions
 from projections.mlflow import state as mlflow
 from tracker.store import announcements, leases

@@ -15,9 +15,9 @@ from litestar import Request
 from litestar.datastructures import State
 from litestar.exceptions import InternalServerException
 
-from api import material
 from api.backend import Backend
 from api.errors import BadRequest, BodyTooLarge
+from api.writing import material
 from tracker import datasets
 from tracker.datasets import MAX_LINE_BYTES, Contents
 from tracker.errors import BadInput

@@ -18,8 +18,9 @@ from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from api import encoding, problems, telemetry
+from api import prometheus
 from api.errors import ApiError, BadRequest, ForeignOrigin, Unauthorized, UnknownHost
+from api.http import encoding, problems
 from api.settings import ApiSettings, as_address, names
 from tracker.errors import TrackerError
 
@@ -119,7 +120,7 @@ def _counted(scope: HTTPScope, send: Send) -> Send:
     async def counting(message: Message) -> None:
         if message["type"] == "http.response.start":
             route = str(scope.get("path_template") or "unrouted")
-            telemetry.observe(scope["method"], route, message["status"], time.perf_counter() - started_at)
+            prometheus.observe(scope["method"], route, message["status"], time.perf_counter() - started_at)
         await send(message)
 
     return counting

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from api import links
 from api.answers import Evaluation, Page
 from api.backend import Backend, Views
-from api.paging import seal, unseal
-from api.seen import not_seen
-from api.shapes import shaped
+from api.http.paging import seal, unseal
+from api.reading import links
+from api.reading.shapes import shaped
+from api.reading.unseen import not_seen
 from projections import evaluations
 
 

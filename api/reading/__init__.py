@@ -1,0 +1,1 @@
+"""From facts and read models to answers."""
