@@ -17,7 +17,7 @@ from litestar.types import ASGIApp
 
 from api import tokens
 from api.backend import Backend, Views
-from api.errors import UnsupportedContentType
+from api.errors import Fault, Invalid, UnsupportedContentType
 from api.http import problems
 from api.http.encoding import JsonResponse, StrictRequest
 from api.http.front_door import FrontDoor
@@ -50,7 +50,7 @@ def create_litestar(backend: Backend) -> Litestar:
             "metadata": Provide(provide_metadata, sync_to_thread=False),
             "views": Provide(provide_views),
         },
-        guards=[check_content_type],
+        guards=[check_content_type, check_nulls],
         exception_handlers={Exception: problems.answer},
         request_class=StrictRequest,
         response_class=JsonResponse,
@@ -109,6 +109,18 @@ def check_content_type(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     actual = headers.get("content-type", "").partition(";")[0].strip().lower()
     if (has_body or actual) and connection.scope.get("method") not in ("GET", "HEAD") and actual != expected:
         raise UnsupportedContentType(expected, actual)
+
+
+def check_nulls(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """In an address nothing is null, only absent: `as_of=null` would be read as if it were not there."""
+    for name, value in connection.query_params.dict().items():
+        if "null" in map(str.lower, value) and not _is_text(handler, name):
+            raise Invalid([Fault(f"query: {name}", "null is no value: leave it out")])
+
+
+def _is_text(handler: BaseRouteHandler, name: str) -> bool:
+    field = handler.parsed_fn_signature.parameters.get(name)
+    return field is not None and field.has_inner_subclass_of(str) | field.is_subclass_of(str)
 
 
 @asynccontextmanager

@@ -86,6 +86,12 @@ def test_lists_are_filtered_by_experiment_and_status(api: Api) -> None:
     assert api.get("/runs", experiment=experiment, status="completed")["items"] == []
 
 
+def test_a_name_may_be_null(api: Api) -> None:
+    api.launch(experiment="null")
+    api.catch_up()
+    assert api.client.get("/api/v1/runs", params={"experiment": "null"}).status_code == 200
+
+
 def test_a_hidden_run_is_left_out_unless_asked_for(api: Api) -> None:
     run_id = api.launch()
     api.client.patch(f"/api/v1/runs/{run_id}", json={"hidden": True})
