@@ -28,6 +28,8 @@ from api.rest import UNVERSIONED, VERSIONED
 from tracker.envelope import Metadata
 
 API = "/api/v1"
+LONGEST_REQUEST_ID = 200
+"""It is kept with every event for ever."""
 
 
 def create_app(backend: Backend) -> ASGIApp:
@@ -75,7 +77,10 @@ def provide_backend(state: State) -> Backend:
 
 def provide_metadata(request: Request[str, Any, State]) -> Metadata:
     """Who writes: the token's holder. A caller's X-Request-Id ties together what it caused."""
-    return Metadata(actor=request.user, correlation_id=request.headers.get("x-request-id"))
+    correlation_id = request.headers.get("x-request-id")
+    if correlation_id is not None and len(correlation_id) > LONGEST_REQUEST_ID:
+        raise Invalid([Fault("header: X-Request-Id", f"longer than {LONGEST_REQUEST_ID} characters")])
+    return Metadata(actor=request.user, correlation_id=correlation_id)
 
 
 async def provide_views(

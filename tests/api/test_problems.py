@@ -65,6 +65,7 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int]] = [
     ("PATCH", "/api/v1/runs/none", {"json": {}}, 422),
     ("PATCH", "/api/v1/runs/none", {"json": {"name": "x"}, "headers": {"If-Match": "three"}}, 422),
     ("POST", "/api/v1/runs", {"json": LAUNCH, "headers": {"Idempotency-Key": "k" * 201}}, 422),
+    ("POST", "/api/v1/runs", {"json": LAUNCH, "headers": {"X-Request-Id": "x" * 201}}, 422),
     ("POST", "/api/v1/datasets", {"json": {"generator": "none"}}, 422),
     ("GET", "/api/v1/events/stream?after=9", {}, 422),
     ("GET", "/api/v1/events/stream", {"headers": {"Last-Event-ID": "x"}}, 422),
