@@ -14,7 +14,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from tracker.store.engine import LEDGER, VIEWS, is_postgresql, read, side_of, write
+from tracker.errors import StoreUnavailable
+from tracker.store.engine import LEDGER, VIEWS, is_postgresql, read, side_of, target_of, write
 
 FOLDER = Path(__file__).parent
 # Any number that nobody else takes in the same database.
@@ -22,7 +23,7 @@ LOCK_KEYS = {LEDGER: 7_304_201, VIEWS: 7_304_202}
 
 
 def upgrade_ledger(engine: Engine) -> None:
-    """Bring the ledger to the newest revision. Raises `StoreUnavailable`."""
+    """Bring the ledger to the newest revision. Raises `StoreUnavailable`, also for one of a newer release."""
     _upgrade(engine, LEDGER)
 
 
@@ -51,8 +52,16 @@ def _upgrade(engine: Engine, side: str) -> None:
     with write(engine) as conn:
         if is_postgresql(engine):
             _enter_schema(conn, side)
+        _check_known(engine, config, MigrationContext.configure(conn).get_current_revision())
         config.attributes["connection"] = conn
         command.upgrade(config, "head")
+
+
+def _check_known(engine: Engine, config: Config, revision: str | None) -> None:
+    """Forwards only: what a newer release has migrated is left alone."""
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise StoreUnavailable(target_of(engine), f"is at revision {revision}, made by a newer release")
 
 
 def _config(side: str) -> Config:

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, text
 
 import migrations
 from tests.conftest import Databases
-from tracker.store.engine import is_postgresql, open_ledger, open_views, read
+from tracker.errors import StoreUnavailable
+from tracker.store.engine import is_postgresql, open_ledger, open_views, read, write
 from tracker.store.log import Log
 from tracker.store.tables import ledger as declared
 
@@ -47,6 +48,15 @@ def test_migrating_again_changes_nothing(empty: Engine) -> None:
     before = Log(empty).log_id
     migrations.upgrade_ledger(empty)
     assert Log(empty).log_id == before
+
+
+def test_a_database_of_a_newer_release_is_named_and_left_alone(empty: Engine) -> None:
+    migrations.upgrade_ledger(empty)
+    with write(empty) as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = 'ledger_9999'"))
+
+    with pytest.raises(StoreUnavailable, match="is at revision ledger_9999, made by a newer release"):
+        migrations.upgrade_ledger(empty)
 
 
 def test_each_log_has_an_id_of_its_own(databases: Databases) -> None:
