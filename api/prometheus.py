@@ -22,7 +22,12 @@ LEASES = Gauge("runledger_leases", "Attempts under a lease.")
 WORKERS = Gauge("runledger_workers", "Workers that were seen lately.")
 
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
 def observe(method: str, route: str, status: int, seconds: float) -> None:
+    """A method that nobody knows is `other`: callers must not be able to make series without an end."""
+    method = method if method in METHODS else "other"
     REQUESTS.labels(method, route, str(status)).inc()
     SECONDS.labels(method, route).observe(seconds)
 

@@ -141,6 +141,14 @@ def test_a_run_that_mlflow_would_not_have_is_named_in_the_health(api: Api) -> No
     assert health["problems"] == [f"MLflow would not have run {run_id}: a param is too long"]
 
 
+def test_a_caller_cannot_make_series_without_an_end(api: Api) -> None:
+    for number in range(3):
+        api.client.request(f"MADE-UP-{number}", "/api/v1/runs")
+    told = api.client.get("/metrics").text
+    assert "MADE-UP" not in told
+    assert 'method="other"' in told
+
+
 def test_prometheus_reads_how_far_everything_is(api: Api) -> None:
     api.launch()
     answer = api.client.get("/metrics")
