@@ -43,12 +43,14 @@ def spell_float(value: float) -> str:
 
 
 class JsonResponse(Response[Any]):
-    """Litestar's response, encoded by `encode`."""
+    """Litestar's response, encoded by `encode` as it is made: in the route's thread, off the event loop."""
+
+    def __init__(self, content: Any, **options: Any) -> None:
+        is_encoded = content is None or isinstance(content, bytes)
+        super().__init__(content if is_encoded else encode(content), **options)
 
     def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:
-        if content is None or isinstance(content, bytes):
-            return content or b""
-        return encode(content)
+        return content or b""
 
 
 class StrictRequest(Request[Any, Any, Any]):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import struct
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from api.http import encoding
 from tests.api.conftest import Api
 from tests.api.test_runs import start
 from tracker.envelope import Metadata, NewEvent
@@ -76,6 +79,31 @@ def test_a_long_curve_is_thinned_out(api_on_each: Api, run_id: str) -> None:
     assert series["points"] == 1000
     assert len(series["value"]) <= 50
     assert (series["step"][0], series["step"][-1]) == (0, 999)
+
+
+def test_a_curve_is_encoded_in_a_thread_of_its_request(
+    api_on_each: Api, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_the_loop: list[bool] = []
+    encode = encoding.encode
+
+    def noting(value: Any) -> bytes:
+        on_the_loop.append(_is_on_a_loop())
+        return encode(value)
+
+    record(api_on_each, run_id, points("loss", 0.5))
+    api_on_each.catch_up()
+    monkeypatch.setattr(encoding, "encode", noting)
+    assert api_on_each.client.get(f"/api/v1/runs/{run_id}/metrics/loss").status_code == 200
+    assert on_the_loop == [False]
+
+
+def _is_on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def test_a_metric_that_was_never_logged_is_not_found(api_on_each: Api, run_id: str) -> None:
