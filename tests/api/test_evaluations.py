@@ -1,15 +1,13 @@
-"""Benchmarks, evaluations and their predictions over HTTP; recipes; health."""
+"""Benchmarks, evaluations and their predictions over HTTP; recipes."""
 
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 
 import msgspec
 import pytest
 from sqlalchemy import update
 
-from projections.mlflow.state import RunState, SinkState
 from tests.api.conftest import HELDOUT, RECIPE, Api
 from tests.api.test_runs import checkpoint, start
 from tracker.aggregates import evaluation as commands
@@ -107,53 +105,3 @@ def test_the_recipes_of_a_worker_that_is_gone_are_not_listed_but_can_be_launched
         conn.execute(update(workers).values(seen_at=0))
     assert api.get("/recipes")["items"] == []
     api.launch()
-
-
-def test_health_tells_lag_workers_and_queue(api_on_each: Api) -> None:
-    assert api_on_each.client.get("/api/v1/health").json()["status"] == "ok"
-    api_on_each.launch()
-    head = api_on_each.backend.log.head()
-    behind = api_on_each.client.get("/api/v1/health").json()
-    assert {each["lag"] for each in behind["projections"]} == {head}
-    after = api_on_each.get("/health")
-    assert (after["position"], {each["lag"] for each in after["projections"]}) == (head, {0})
-    assert [worker["worker_id"] for worker in after["workers"]] == ["w1"]
-
-
-def test_a_missing_worker_degrades_the_health(api: Api) -> None:
-    with write(api.backend.ledger) as conn:
-        conn.execute(update(workers).values(seen_at=0))
-    health = api.client.get("/api/v1/health").json()
-    assert (health["status"], health["workers"][0]["is_missing"]) == ("degraded", True)
-    assert health["problems"] == ["worker w1 was last seen at 1970-01-01 00:00:00 UTC"]
-
-
-def test_a_run_that_mlflow_would_not_have_is_named_in_the_health(api: Api) -> None:
-    run_id = api.launch()
-    state = SinkState(api.backend.views.engine, "http://127.0.0.1:8601")
-    state.begin([], datetime.now(UTC))
-    state.save(RunState(run_id=run_id, problem="a param is too long", failures=2))
-
-    health = api.get("/health")
-
-    [quarantined] = health["mlflow"]["quarantined"]
-    assert (quarantined["run_id"], quarantined["failures"]) == (run_id, 2)
-    assert health["problems"] == [f"MLflow would not have run {run_id}: a param is too long"]
-
-
-def test_a_caller_cannot_make_series_without_an_end(api: Api) -> None:
-    for number in range(3):
-        api.client.request(f"MADE-UP-{number}", "/api/v1/runs")
-    told = api.client.get("/metrics").text
-    assert "MADE-UP" not in told
-    assert 'method="other"' in told
-
-
-def test_prometheus_reads_how_far_everything_is(api: Api) -> None:
-    api.launch()
-    answer = api.client.get("/metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=")
-    head = api.backend.log.head()
-    assert f"runledger_log_position {float(head)}" in answer.text
-    assert f'runledger_consumer_lag_events{{consumer="runs"}} {float(head)}' in answer.text
-    assert 'runledger_http_requests_total{method="POST",route="/api/v1/runs",status="201"}' in answer.text
