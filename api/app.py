@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from litestar import Litestar, Request, Router
+from litestar.config.cors import CORSConfig
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -25,6 +26,7 @@ from api.http.given import GivenBackend
 from api.http.openapi import DocumentPlugin, operation_id
 from api.http.parameters import LAST_POSITION, bounds
 from api.rest import UNVERSIONED, VERSIONED
+from api.settings import ApiSettings, names
 from tracker.envelope import Metadata
 
 API = "/api/v1"
@@ -66,8 +68,16 @@ def create_litestar(backend: Backend) -> Litestar:
             use_handler_docstrings=True,
             operation_id_creator=operation_id,
         ),
+        cors_config=cors_of(backend.settings),
         logging_config=None,
     )
+
+
+def cors_of(settings: ApiSettings) -> CORSConfig | None:
+    """What a browser has to be told so that the pages of the allowed origins can read our answers."""
+    origins = sorted(names(settings.allowed_origins))
+    exposed = ["ETag", "Location", "Retry-After", "Content-Range", "X-Attempt"]
+    return CORSConfig(allow_origins=origins, expose_headers=exposed) if origins else None
 
 
 def provide_backend(state: State) -> Backend:

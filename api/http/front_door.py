@@ -54,7 +54,7 @@ class FrontDoor:
             _check_address(scope)
             self._check_host(headers.get("host", ""))
             self._check_origin(headers.get("origin"), headers.get("host", ""))
-            scope["user"] = await self._actor(scope["path"], headers.get("authorization"))
+            scope["user"] = await self._actor(scope, headers.get("authorization"))
         except (ApiError, TrackerError) as error:
             problems.record(error, scope["method"], scope["path"])
             await _refuse(error, send)
@@ -76,9 +76,11 @@ class FrontDoor:
         if not host or origin.lower().partition("://")[2] != host.lower():
             raise ForeignOrigin(origin)
 
-    async def _actor(self, path: str, authorization: str | None) -> str:
+    async def _actor(self, scope: HTTPScope, authorization: str | None) -> str:
+        """A browser that asks what a page may do (OPTIONS) has no token to show, and does nothing yet."""
         if authorization is None:
-            if self._settings.is_loopback or path in OPEN_PATHS:
+            is_open = scope["path"] in OPEN_PATHS or scope["method"] == "OPTIONS"
+            if self._settings.is_loopback or is_open:
                 return LOCAL_ACTOR
             raise Unauthorized("a bearer token is needed")
         scheme, _, token = authorization.partition(" ")

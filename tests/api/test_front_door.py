@@ -53,6 +53,28 @@ def test_our_own_pages_and_allowed_ones_get_in(api_with: Any) -> None:
             assert api.client.post(RUNS, json=LAUNCH, headers={"Origin": origin}).status_code == 201
 
 
+def test_a_browser_is_told_what_an_allowed_page_may_do_and_read(api_with: Any) -> None:
+    asked = {
+        "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": "authorization,content-type,if-match",
+    }
+    with api_with(allowed_origins="https://lab.example", **AWAY) as api:
+        preflight = api.client.options(f"{RUNS}/x", headers={"Origin": "https://lab.example", **asked})
+        assert preflight.status_code == 204
+        assert preflight.headers["access-control-allow-origin"] in ("https://lab.example", "*")
+        assert "PATCH" in preflight.headers["access-control-allow-methods"]
+        assert "if-match" in preflight.headers["access-control-allow-headers"].lower()
+
+        token = tokens.create_token(api.backend.ledger, "ada")
+        headers = {"Origin": "https://lab.example", "Authorization": f"Bearer {token}"}
+        answer = api.client.get(RUNS, headers=headers)
+        assert answer.headers["access-control-allow-origin"] == "https://lab.example"
+        assert "ETag" in answer.headers["access-control-expose-headers"]
+
+        foreign = api.client.options(f"{RUNS}/x", headers={"Origin": "https://evil.example", **asked})
+        assert foreign.status_code == 403
+
+
 @pytest.mark.parametrize(
     "content_type",
     [
