@@ -44,8 +44,8 @@ unit: $(INSTALLED)  ## every test that starts no whole system, two at a time
 	$(BIN)/coverage erase
 	$(PYTEST) -n 2 --dist loadgroup -m "not system" $(COVERAGE) --cov-report=
 
-system: $(INSTALLED)  ## real processes, databases and brokers, one after the other; then the coverage floor
-	$(PYTEST) -m system $(COVERAGE) --cov-append --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
+system: $(INSTALLED)  ## real processes, databases and brokers, which mostly wait; then the coverage floor
+	$(PYTEST) -n 3 --dist loadgroup -m system $(COVERAGE) --cov-append --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
