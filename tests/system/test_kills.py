@@ -12,7 +12,7 @@ from tests.system.installation import Installation, until
 from tests.system.mirror import assert_mirrored, mlflow_client
 from tests.system.requests import tiny_lm
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.xdist_group("kills")]
 
 Curve = list[tuple[int, float]]
 CURVES = ("train/loss", "train/grad_norm", "train/learning_rate", "eval/exact_match")
