@@ -93,23 +93,24 @@ def field_docstrings(kind: type) -> dict[str, str]:
 
 def commands() -> str:
     lines = ["# Commands", "", NOTICE, ""]
-    for path, command in walk(runledger, "runledger"):
-        lines += [f"## {path}", "", "```text"]
-        context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
-        lines += [*(line.rstrip() for line in command.get_help(context).splitlines()), "```", ""]
+    for context in walk(runledger, None):
+        lines += [f"## {context.command_path}", "", "```text"]
+        lines += [*(line.rstrip() for line in context.command.get_help(context).splitlines()), "```", ""]
     lines += ["## Exit statuses", "", "| status | meaning |", "|---|---|"]
     lines += [f"| {status} | {meaning} |" for status, meaning in EXIT_STATUSES.items()]
     return "\n".join([*lines, ""])
 
 
-def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    yield path, command
+def walk(command: click.Command, parent: click.Context | None) -> Iterator[click.Context]:
+    """Each command in the context in which the shell would reach it."""
+    settings = command.context_settings | {"max_content_width": 100, "terminal_width": 100}
+    context = click.Context(command, parent, command.name, **settings)
+    yield context
     if isinstance(command, click.Group):
-        context = click.Context(command)
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             assert below is not None
-            yield from walk(below, f"{path} {name}")
+            yield from walk(below, context)
 
 
 def routes() -> str:
