@@ -11,10 +11,11 @@ import hashlib
 import importlib
 import os
 import re
+import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -56,17 +57,35 @@ class Blobs:
             with self._reaching():
                 if self._is_folder:
                     with path.open("rb") as source:
-                        self._write_to_folder(digest, source)
+                        self._write_to_folder(digest, _chunks_of(source))
                 else:
                     self._fs.put_file(str(path), self._path(digest))
         return digest, path.stat().st_size
+
+    def put_stream(self, digest: str, chunks: Iterable[bytes]) -> bool:
+        """Store bytes as they come, once they are seen to have this digest. Whether they are new here.
+
+        Raises `BlobCorrupt` where they have another digest; then nothing is stored. A blob that is there
+        already is not read anew.
+        """
+        if self.exists(digest):
+            return False
+        with self._reaching():
+            if self._is_folder:
+                self._write_to_folder(Digest(digest), chunks)
+                return True
+            with tempfile.TemporaryDirectory(prefix="runledger-") as folder:
+                whole = Path(folder) / digest
+                _copy(chunks, whole, Digest(digest))
+                self._fs.put_file(str(whole), self._path(digest))
+        return True
 
     def put_bytes(self, content: bytes) -> Digest:
         digest = digest_of(content)
         if not self.exists(digest):
             with self._reaching():
                 if self._is_folder:
-                    self._write_to_folder(digest, BytesIO(content))
+                    self._write_to_folder(digest, [content])
                 else:
                     self._fs.pipe_file(self._path(digest), content)
         return digest
@@ -112,6 +131,21 @@ class Blobs:
             if self._fs.exists(path):
                 self._fs.rm_file(path)
 
+    def forget_unfinished(self, older_than_seconds: float) -> int:
+        """Remove what uploads have left in a folder that were killed on their way; returns how many."""
+        if not self._is_folder:
+            return 0
+        with self._reaching():
+            parts = list(self._staging.iterdir()) if self._staging.exists() else []
+            left = [part for part in parts if time.time() - _changed_at(part) > older_than_seconds]
+            for part in left:
+                part.unlink(missing_ok=True)
+        return len(left)
+
+    @property
+    def _staging(self) -> Path:
+        return Path(self._root) / "tmp"
+
     def _path(self, digest: str) -> str:
         if not _DIGEST.fullmatch(digest):
             raise BlobMissing(digest)
@@ -124,13 +158,13 @@ class Blobs:
                 start += len(chunk)
                 yield chunk
 
-    def _write_to_folder(self, digest: Digest, source: BinaryIO) -> None:
-        path, staging = Path(self._path(digest)), Path(self._root) / "tmp"
-        staging.mkdir(parents=True, exist_ok=True)
+    def _write_to_folder(self, digest: Digest, chunks: Iterable[bytes]) -> None:
+        path = Path(self._path(digest))
+        self._staging.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(exist_ok=True)
-        part = staging / uuid.uuid4().hex
+        part = self._staging / uuid.uuid4().hex
         try:
-            _copy(source, part, digest)
+            _copy(chunks, part, digest)
             part.replace(path)
             _flush_folder(path.parent)
         finally:
@@ -153,17 +187,30 @@ class Blobs:
             raise StoreUnavailable(self.url, str(error)) from error
 
 
-def _copy(source: BinaryIO, to: Path, digest: Digest) -> None:
-    """Copy and flush to disk. Raises `BlobCorrupt` when the source changed since it was measured."""
+def _chunks_of(source: BinaryIO) -> Iterator[bytes]:
+    while chunk := source.read(CHUNK_BYTES):
+        yield chunk
+
+
+def _copy(chunks: Iterable[bytes], to: Path, digest: Digest) -> None:
+    """Write and flush to disk. Raises `BlobCorrupt` for bytes of another digest."""
     hasher = hashlib.sha256()
     with to.open("wb") as file:
-        while chunk := source.read(CHUNK_BYTES):
+        for chunk in chunks:
             hasher.update(chunk)
             file.write(chunk)
         file.flush()
         os.fsync(file.fileno())
     if hasher.hexdigest() != digest:
         raise BlobCorrupt(digest, hasher.hexdigest())
+
+
+def _changed_at(part: Path) -> float:
+    """Seconds since 1970; of one that has just been moved or removed: for ever young."""
+    try:
+        return part.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
 def _flush_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, BinaryIO, TypeAlias
 
 import msgspec
@@ -100,6 +101,23 @@ def load(format: str, lines: Iterable[bytes]) -> Iterator[Item]:
     decoder = _decoder(format)
     for line in lines:
         yield decoder.decode(line)
+
+
+def read_items(path: Path) -> list[Item]:
+    """The items of a file of canonical bytes, of whichever format they are."""
+    with path.open("rb") as lines:
+        found = format_of(lines.readline())
+        lines.seek(0)
+        return list(load(found, lines))
+
+
+def format_of(line: bytes) -> str:
+    """The format that a line is of, as far as one can tell: `read` says what is wrong with it."""
+    try:
+        keys = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError:
+        keys = {}
+    return "text" if "text" in keys else "traces"
 
 
 def identified(item: Item) -> Item:

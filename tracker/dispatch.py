@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
@@ -20,7 +20,8 @@ from tracker.aggregates.registry import Aggregate, AnyCommand
 from tracker.envelope import Fence, Metadata, NewEvent, Recorded, Write
 from tracker.errors import BadInput, NotFound, WrongExpectedVersion
 from tracker.events.base import Event
-from tracker.ids import Stream
+from tracker.ids import Stream, new_event_id
+from tracker.states import Folded, States
 
 MAX_TRIES = 8
 """How often a decision is taken anew because the stream had moved on meanwhile."""
@@ -42,6 +43,9 @@ class EventLog(Protocol):
     def read(self, stream: Stream, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
         """The stream's events in order."""
 
+    def read_on(self, stream: Stream, version: int, event_id: UUID) -> list[Recorded] | None:
+        """What follows in the stream on this very event, at this version; None where it is not there."""
+
     def head(self) -> int:
         """The position of the last event of the log; 0 for an empty one."""
 
@@ -59,12 +63,13 @@ class Dispatched(msgspec.Struct, frozen=True, kw_only=True):
 class _Pending:
     """A stream as it will be once the decisions taken so far are appended."""
 
-    def __init__(self, aggregate: Aggregate[Any], stream: Stream, recorded: Sequence[Recorded]) -> None:
+    def __init__(self, aggregate: Aggregate[Any], stream: Stream, folded: Folded) -> None:
         self.aggregate = aggregate
         self.stream = stream
-        self.expected_version = len(recorded)
+        self.expected_version = folded.version
         self.events: list[Event] = []
-        self.state = _fold(aggregate, recorded)
+        self.state = folded.state
+        self.size_bytes = folded.size_bytes
 
     @property
     def version(self) -> int:
@@ -72,7 +77,7 @@ class _Pending:
 
     def decide(self, command: AnyCommand) -> None:
         for event in self.aggregate.decide(self.state, command):
-            _check_storable(event)
+            self.size_bytes += _size_of(event)
             self.state = self.aggregate.evolve(self.state, event)
             self.events.append(event)
 
@@ -85,11 +90,12 @@ class Dispatcher:
         log: EventLog,
         *,
         clock: Callable[[], datetime],
-        new_event_id: Callable[[], UUID] = uuid4,
+        new_event_id: Callable[[], UUID] = new_event_id,
     ) -> None:
         self._log = log
         self._clock = clock
         self._new_event_id = new_event_id
+        self._states = States(log)
 
     def dispatch(
         self,
@@ -99,12 +105,14 @@ class Dispatcher:
         fence: Fence | None = None,
         within: Callable[[Any], None] | None = None,
         expected_version: int | None = None,
+        occurred_at: datetime | None = None,
     ) -> Dispatched:
         """Decide on one command. With `expected_version` the stream must be at that very version.
 
-        Raises what `decide` raises, `WrongExpectedVersion`, `Fenced` and `StoreUnavailable`.
+        `occurred_at` is when it happened, by the clock of whoever tells it later than that. Raises what
+        `decide` raises, `WrongExpectedVersion`, `Fenced` and `StoreUnavailable`.
         """
-        return self._dispatch((command,), metadata, fence, within, expected_version)
+        return self._dispatch((command,), metadata, fence, within, expected_version, occurred_at)
 
     def dispatch_all(
         self,
@@ -113,6 +121,7 @@ class Dispatcher:
         fence: Fence | None = None,
         within: Callable[[Any], None] | None = None,
         expected_version: int | None = None,
+        occurred_at: datetime | None = None,
     ) -> Dispatched:
         """Decide on each command in the state that those before it leave; append all of it at once.
 
@@ -121,7 +130,7 @@ class Dispatcher:
         """
         if not commands:
             raise ValueError("nothing to dispatch")
-        return self._dispatch(commands, metadata, fence, within, expected_version)
+        return self._dispatch(commands, metadata, fence, within, expected_version, occurred_at)
 
     def record(
         self,
@@ -137,7 +146,8 @@ class Dispatcher:
 
     def find(self, aggregate: Aggregate[State], id: str) -> State | None:
         """The state after all events, or None for an aggregate that has none."""
-        return _fold(aggregate, self._log.read(aggregate.stream(id)))
+        state: State | None = self._states.at(aggregate, aggregate.stream(id)).state
+        return state
 
     def load(self, aggregate: Aggregate[State], id: str) -> State:
         """The state after all events. Raises `NotFound`."""
@@ -153,11 +163,12 @@ class Dispatcher:
         fence: Fence | None,
         within: Callable[[Any], None] | None,
         expected_version: int | None,
+        occurred_at: datetime | None,
     ) -> Dispatched:
         for tries_left in reversed(range(MAX_TRIES)):
             pending = self._decide(commands, expected_version)
             try:
-                return self._append(pending, metadata, fence, within)
+                return self._append(pending, metadata, fence, within, occurred_at or self._clock())
             except WrongExpectedVersion:
                 if expected_version is not None or not tries_left:
                     raise
@@ -168,7 +179,7 @@ class Dispatcher:
         for command in commands:
             aggregate, stream = registry.of(command)
             if stream not in pending:
-                pending[stream] = _Pending(aggregate, stream, self._log.read(stream))
+                pending[stream] = _Pending(aggregate, stream, self._states.at(aggregate, stream))
                 _check_version(pending[stream], expected_version)
             pending[stream].decide(command)
         return list(pending.values())
@@ -179,9 +190,14 @@ class Dispatcher:
         metadata: Metadata,
         fence: Fence | None,
         within: Callable[[Any], None] | None,
+        occurred_at: datetime,
     ) -> Dispatched:
-        writes = [self._write(each, metadata) for each in pending if each.events]
+        changed = [each for each in pending if each.events]
+        writes = [self._write(each, metadata, occurred_at) for each in changed]
         position = self._log.append(*writes, fence=fence, within=within) if writes else self._log.head()
+        for each, write in zip(changed, writes, strict=True):
+            last_id = write.events[-1].event_id
+            self._states.keep(each.stream, Folded(each.version, last_id, each.size_bytes, each.state))
         return Dispatched(
             position=position,
             stream=pending[0].stream,
@@ -189,8 +205,7 @@ class Dispatcher:
             events=tuple(event for each in pending for event in each.events),
         )
 
-    def _write(self, pending: _Pending, metadata: Metadata) -> Write:
-        occurred_at = self._clock()
+    def _write(self, pending: _Pending, metadata: Metadata, occurred_at: datetime) -> Write:
         return Write(
             stream=pending.stream,
             expected_version=pending.expected_version,
@@ -208,18 +223,11 @@ def _check_version(pending: _Pending, expected_version: int | None) -> None:
         raise WrongExpectedVersion(pending.stream, expected_version, pending.expected_version)
 
 
-def _check_storable(event: Event) -> None:
-    """JSON knows integers and texts that the log does not: refused here, whatever field they stand in."""
+def _size_of(event: Event) -> int:
+    """In bytes. JSON knows integers and texts that the log does not: refused here, wherever they stand."""
     try:
-        events.encode(event)
+        return len(events.encode(event))
     except OverflowError:
         raise BadInput("$", "an integer does not fit into 64 bits") from None
     except UnicodeEncodeError:
         raise BadInput("$", "a text is not valid Unicode") from None
-
-
-def _fold(aggregate: Aggregate[State], recorded: Sequence[Recorded]) -> State | None:
-    state: State | None = None
-    for each in recorded:
-        state = aggregate.evolve(state, each.event)
-    return state

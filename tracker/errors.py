@@ -9,7 +9,9 @@ TrackerError
 ├── BadInput                    a value that does not fit, with the place where it stands
 ├── BlobMissing, BlobCorrupt
 ├── BadSetting                  a variable of the environment that is missing or does not fit
+├── GaveUp                      told to stop trying before it worked
 └── StoreUnavailable            the database cannot be reached or written
+    └── StoreBusy               more waits to be written than may wait
 """
 
 from __future__ import annotations
@@ -124,6 +126,10 @@ class BadSetting(TrackerError):
         self.problem = problem
 
 
+class GaveUp(TrackerError):
+    """Told to stop trying before it worked."""
+
+
 class StoreUnavailable(TrackerError):
     """The database cannot be reached or written; `problem` is the driver's reason."""
 
@@ -131,3 +137,7 @@ class StoreUnavailable(TrackerError):
         super().__init__(f"{target}: {problem}")
         self.target = target
         self.problem = problem
+
+
+class StoreBusy(StoreUnavailable):
+    """More appends wait for the database than may wait; later there will be room again."""

@@ -15,12 +15,13 @@ import zlib
 from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from tracker.events.base import Score
 from tracker.events.telemetry import MetricsRecorded
+from tracker.spec import Scalar
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,13 @@ _HEADER = struct.Struct("<II")
 
 class JournalRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """One record. Tags are permanent; a field may be added with a default."""
+
+
+class FactRecord(JournalRecord, frozen=True, kw_only=True):
+    """A record that becomes a fact of the run's life."""
+
+    time: int | None = None
+    """When it was so, in µs since 1970; None in what was written without it."""
 
 
 class Opened(JournalRecord, frozen=True, kw_only=True, tag="opened"):
@@ -49,13 +57,47 @@ class Points(JournalRecord, frozen=True, kw_only=True, tag="points"):
     values: dict[str, float]
 
 
+class Rows(JournalRecord, frozen=True, kw_only=True, tag="rows"):
+    """The points of steps that logged the same names, packed; whoever reads gets them as `Points`.
+
+    Columns are raw and little-endian, one entry a step, but for `values`: one for each of its names.
+    """
+
+    names: tuple[str, ...]
+    steps: bytes
+    """int64."""
+    times: bytes
+    """int64, µs since 1970."""
+    values: bytes
+    """float64, step by step."""
+
+    def __post_init__(self) -> None:
+        rows = len(self.steps) // 8
+        if not (
+            len(self.steps) == len(self.times) == rows * 8 and len(self.values) == rows * 8 * len(self.names)
+        ):
+            raise ValueError("the columns of packed points differ in length")
+
+    def unpacked(self) -> list[Points]:
+        steps, times, values = _column("q", self.steps), _column("q", self.times), _column("d", self.values)
+        width = len(self.names)
+        return [
+            Points(
+                step=step,
+                time=time,
+                values=dict(zip(self.names, values[row * width : (row + 1) * width], strict=True)),
+            )
+            for row, (step, time) in enumerate(zip(steps, times, strict=True))
+        ]
+
+
 class Mark(JournalRecord, frozen=True, kw_only=True, tag="mark"):
     """Closes the batch of all points since the mark before. Numbers count from 1."""
 
     number: int
 
 
-class Checkpoint(JournalRecord, frozen=True, kw_only=True, tag="checkpoint"):
+class Checkpoint(FactRecord, frozen=True, kw_only=True, tag="checkpoint"):
     """A committed state, staged under its digest; it covers the batches up to `mark`."""
 
     step: int
@@ -75,14 +117,14 @@ class Evaluated(JournalRecord, frozen=True, kw_only=True, tag="evaluated"):
     items: int
 
 
-class Artifact(JournalRecord, frozen=True, kw_only=True, tag="artifact"):
+class Artifact(FactRecord, frozen=True, kw_only=True, tag="artifact"):
     path: str
     digest: str
     size_bytes: int
     media_type: str
 
 
-class Environment(JournalRecord, frozen=True, kw_only=True, tag="environment"):
+class Environment(FactRecord, frozen=True, kw_only=True, tag="environment"):
     """What the attempt runs on; the names follow `RunEnvironmentRecorded`."""
 
     versions: dict[str, str]
@@ -95,32 +137,47 @@ class Environment(JournalRecord, frozen=True, kw_only=True, tag="environment"):
     dataset_digest: str | None = None
 
 
+class Params(FactRecord, frozen=True, kw_only=True, tag="params"):
+    """Params that are known only now; each is told once."""
+
+    params: dict[str, Scalar]
+
+
 class Progress(JournalRecord, frozen=True, kw_only=True, tag="progress"):
     phase: str
     done: int | None = None
     total: int | None = None
 
 
-class Ended(JournalRecord, frozen=True, kw_only=True, tag="ended"):
-    """How the training ended; the last record. A journal without it belongs to a killed attempt."""
+class Ended(FactRecord, frozen=True, kw_only=True, tag="ended"):
+    """How the training ended; the last record. A journal without it belongs to a killed attempt.
 
-    outcome: Literal["completed", "stopped", "failed"]
+    `stopped` confirms what was asked for; `cancelled` (from the keyboard) and `preempted` (by SIGTERM)
+    were decided where the run is executed, and are told only by runs that are executed elsewhere.
+    """
+
+    outcome: Literal["completed", "stopped", "failed", "cancelled", "preempted"]
     step: int | None = None
     metrics: dict[str, float] = {}
     reason: Literal["error", "diverged", "out-of-memory"] | None = None
     error_class: str = ""
     message: str = ""
+    last_lines: tuple[str, ...] = ()
+    """What a person reads first; by default the last lines of the captured output."""
 
 
 Record: TypeAlias = (
-    Opened | Points | Mark | Checkpoint | Evaluated | Artifact | Environment | Progress | Ended
+    Opened | Points | Mark | Checkpoint | Evaluated | Artifact | Environment | Params | Progress | Ended
 )
 
+Stored: TypeAlias = Record | Rows
+"""What stands in a journal, and not only what is read from it."""
+
 _encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+_decoder: msgspec.msgpack.Decoder[Stored] = msgspec.msgpack.Decoder(Stored)
 
 
-def encode_frame(record: Record) -> bytes:
+def encode_frame(record: Stored) -> bytes:
     payload = _encoder.encode(record)
     return _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
 
@@ -174,17 +231,18 @@ class Reader:
             problem = None if _is_good(data, at) else "the checksum does not match"
             if problem and not _is_good(data, end):
                 break  # a torn tail, or a write that is still under way
-            record = None if problem else self._decode(data[at + _HEADER.size : end])
-            if record is None:
+            records = None if problem else self._decode(data[at + _HEADER.size : end])
+            if records is None:
                 self._on_bad(self.offset + at, data[at:end], problem or "not a known record")
             else:
-                entries.append(Entry(record, self.offset + end))
+                entries.extend(Entry(record, self.offset + end) for record in records)
             at = end
         return entries, at
 
-    def _decode(self, payload: bytes) -> Record | None:
+    def _decode(self, payload: bytes) -> Sequence[Record] | None:
         try:
-            return _decoder.decode(payload)
+            stored = _decoder.decode(payload)
+            return stored.unpacked() if isinstance(stored, Rows) else (stored,)
         except msgspec.DecodeError as error:
             logger.warning("%s: %s", self.path, error)
             return None
@@ -211,23 +269,35 @@ def _report_bad(offset: int, frame: bytes, problem: str) -> None:
 def metrics_recorded(points: Sequence[Points]) -> MetricsRecorded:
     """One batch as an event, in the order in which it was logged."""
     keys: dict[str, int] = {}
+    places: dict[tuple[str, ...], array[int]] = {}
     index, step, time, value = array("H"), array("q"), array("q"), array("d")
     for record in points:
-        for key, number in record.values.items():
-            index.append(keys.setdefault(key, len(keys)))
-            step.append(record.step)
-            time.append(record.time)
-            value.append(number)
+        names = tuple(record.values)
+        if names not in places:
+            places[names] = array("H", [keys.setdefault(name, len(keys)) for name in names])
+        index.extend(places[names])
+        step.extend([record.step] * len(names))
+        time.extend([record.time] * len(names))
+        value.extend(record.values.values())
     return MetricsRecorded(
         keys=tuple(keys),
-        key_index=_little_endian(index),
-        step=_little_endian(step),
-        time=_little_endian(time),
-        value=_little_endian(value),
+        key_index=little_endian(index),
+        step=little_endian(step),
+        time=little_endian(time),
+        value=little_endian(value),
     )
 
 
-def _little_endian(column: array[int] | array[float]) -> bytes:
+def little_endian(column: array[int] | array[float]) -> bytes:
+    """The column's bytes; the column is spent."""
     if sys.byteorder == "big":
         column.byteswap()
     return column.tobytes()
+
+
+def _column(kind: Literal["q", "d"], content: bytes) -> array[Any]:
+    column = array(kind)
+    column.frombytes(content)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column

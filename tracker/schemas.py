@@ -8,12 +8,15 @@ but for the annotation `x-runledger`, which marks a field that names a dataset o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from tracker.errors import BadInput
+from tracker.fitting import fits
 from tracker.spec import JsonObject
 
 if TYPE_CHECKING:
@@ -66,12 +69,20 @@ def merge(under: JsonObject, over: JsonObject) -> JsonObject:
 
 def validate(schema: JsonObject, value: object) -> None:
     """Raises `BadInput` with the place and the problem that says most."""
-    from jsonschema import Draft202012Validator  # seconds, and most of those who import this never validate
-
-    errors = list(Draft202012Validator(schema).iter_errors(value))
+    if fits(schema, schema, value):
+        return
+    errors = list(_validator(msgspec.json.encode(schema)).iter_errors(value))
     if errors:
         error = _meant(schema, max(errors, key=_weight))
         raise BadInput(_place(error), _problem(error))
+
+
+@lru_cache(maxsize=64)
+def _validator(schema: bytes) -> jsonschema.Draft202012Validator:
+    """Made once for a schema: it finds its way through the references anew each time."""
+    from jsonschema import Draft202012Validator  # seconds, and most of those who import this never validate
+
+    return Draft202012Validator(msgspec.json.decode(schema))
 
 
 def references(schema: JsonObject, values: JsonObject) -> list[tuple[str, ReferenceKind, Any]]:
@@ -93,29 +104,69 @@ def with_references(
     schema: JsonObject, values: JsonObject, replace: Callable[[str, ReferenceKind, Any], Any]
 ) -> JsonObject:
     """`values` with what `replace(place, kind, value)` gives for each reference; None is none."""
-    replaced: JsonObject = _replaced(schema, schema, values, "$", replace)
+    known = _annotated(msgspec.json.encode(schema))
+    replaced: JsonObject = _replaced(known, known.root, values, "$", replace)
     return replaced
 
 
+class _Annotated(NamedTuple):
+    """A schema, and the ids of those of its parts that are annotated or lead to one that is."""
+
+    root: JsonObject
+    leading: frozenset[int]
+
+
+@lru_cache(maxsize=64)
+def _annotated(schema: bytes) -> _Annotated:
+    """Most of a spec bears no reference: this tells where not to look."""
+    root = msgspec.json.decode(schema)
+    referrers: dict[int, list[int]] = {}
+    parts, leading = [root], []
+    for part in parts:  # it grows meanwhile
+        below = [each for each in _members(part) if isinstance(each, dict | list)]
+        for each in below:
+            referrers.setdefault(id(each), []).append(id(part))
+        parts += below
+        if isinstance(part, dict):
+            with suppress(LookupError, TypeError, AttributeError):  # a key of a default, or leads nowhere
+                referrers.setdefault(id(_target(root, part["$ref"])), []).append(id(part))
+            if ANNOTATION in part:
+                leading.append(id(part))
+    found: set[int] = set()
+    while leading:
+        part_id = leading.pop()
+        if part_id not in found:
+            found.add(part_id)
+            leading += referrers.get(part_id, ())
+    return _Annotated(root, frozenset(found))
+
+
+def _members(part: Any) -> Iterable[Any]:
+    return part.values() if isinstance(part, dict) else part
+
+
 def _replaced(
-    root: JsonObject,
+    known: _Annotated,
     schema: JsonObject,
     value: Any,
     place: str,
     replace: Callable[[str, ReferenceKind, Any], Any],
 ) -> Any:
+    if id(schema) not in known.leading:
+        return value
+    root = known.root
     schema = _branch(root, schema, value)
     kind = _reference_kind(root, schema)
     if kind is not None and value is not None:
         return replace(place, kind, value)
     if isinstance(value, dict):
         return {
-            key: _replaced(root, _property(schema, key), below, f"{place}.{key}", replace)
+            key: _replaced(known, _property(schema, key), below, f"{place}.{key}", replace)
             for key, below in value.items()
         }
     if isinstance(value, list):
         return [
-            _replaced(root, _items(schema, index), below, f"{place}[{index}]", replace)
+            _replaced(known, _items(schema, index), below, f"{place}[{index}]", replace)
             for index, below in enumerate(value)
         ]
     return value
@@ -175,11 +226,17 @@ def _branch(root: JsonObject, schema: JsonObject, value: object) -> JsonObject:
 
 def _dereferenced(root: JsonObject, schema: JsonObject) -> JsonObject:
     while "$ref" in schema:
-        target: Any = root
-        for part in schema["$ref"].removeprefix("#/").split("/"):
-            target = target[part.replace("~1", "/").replace("~0", "~")]
+        target = _target(root, schema["$ref"])
         schema = target | {key: item for key, item in schema.items() if key != "$ref"}
     return schema
+
+
+def _target(root: JsonObject, reference: str) -> JsonObject:
+    target: Any = root
+    for part in reference.removeprefix("#/").split("/"):
+        target = target[part.replace("~1", "/").replace("~0", "~")]
+    found: JsonObject = target
+    return found
 
 
 _JSON_TYPES: Mapping[str, tuple[type, ...]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,33 @@ def test_a_file_of_several_chunks_comes_back(blobs: Blobs, tmp_path: Path) -> No
     assert (digest, size) == (digest_of_file(file), len(content))
     assert [len(chunk) for chunk in blobs.open(digest)] == [CHUNK_BYTES] * 3 + [4]
     assert blobs.read(digest) == content
+
+
+def test_a_stream_is_stored_once_it_has_its_digest(blobs: Blobs) -> None:
+    digest = digest_of(b"hello world")
+    assert blobs.put_stream(digest, iter([b"hello ", b"", b"world"]))
+    assert blobs.read(digest) == b"hello world"
+    assert not blobs.put_stream(digest, iter([b"hello world"]))
+
+
+def test_a_stream_of_other_bytes_leaves_nothing(blobs: Blobs) -> None:
+    digest = digest_of(b"hello")
+    with pytest.raises(BlobCorrupt) as refused:
+        blobs.put_stream(digest, iter([b"good", b"bye"]))
+    assert refused.value.actual == digest_of(b"goodbye")
+    assert not blobs.exists(digest)
+
+
+def test_a_stream_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    blobs = Blobs(f"file://{tmp_path / 'blobs'}")
+
+    def chunks() -> Iterator[bytes]:
+        yield b"hel"
+        raise ValueError("gone")
+
+    with pytest.raises(ValueError, match="gone"):
+        blobs.put_stream(digest_of(b"hello"), chunks())
+    assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
 
 
 def test_no_bytes_are_bytes_too(blobs: Blobs, tmp_path: Path) -> None:
@@ -148,6 +176,23 @@ def test_nothing_half_written_is_left_behind(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(StoreUnavailable, match="No space left"):
         blobs.put_bytes(b"x")
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
+
+
+def test_what_a_killed_upload_has_left_is_removed_once_it_is_old(tmp_path: Path) -> None:
+    blobs = Blobs(f"file://{tmp_path}")
+    digest = blobs.put_bytes(b"whole")
+    old, young = tmp_path / "tmp" / "old", tmp_path / "tmp" / "young"
+    for part in (old, young):
+        part.write_bytes(b"ha")
+    os.utime(old, (0, 0))
+
+    assert blobs.forget_unfinished(older_than_seconds=3600) == 1
+
+    assert (old.exists(), young.exists(), blobs.read(digest)) == (False, True, b"whole")
+
+
+def test_nothing_is_unfinished_where_nothing_was_begun(blobs: Blobs) -> None:
+    assert blobs.forget_unfinished(older_than_seconds=0) == 0
 
 
 def test_a_server_that_does_not_answer_is_named() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -72,6 +72,14 @@ def test_a_command_becomes_events_with_their_envelope() -> None:
     assert done.events == (ExperimentCreated(name="one"),)
     (row,) = log.read(experiment_stream(X))
     assert (row.actor, row.correlation_id, row.occurred_at) == ("api:me", "c", NOW)
+
+
+def test_what_is_told_later_bears_the_time_at_which_it_happened() -> None:
+    log = InMemoryLog()
+    then = NOW - timedelta(days=3)
+    dispatcher(log).dispatch(CREATE, ME, occurred_at=then)
+    dispatcher(log).dispatch_all(RenameExperiment(experiment_id=X, name="two"), metadata=ME, occurred_at=then)
+    assert [row.occurred_at for row in log.read(experiment_stream(X))] == [then, then]
 
 
 def test_a_repeated_command_appends_nothing_and_answers_with_the_head() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -72,6 +74,22 @@ def test_another_place_has_another_hash() -> None:
         hashed(schema=2),
     }
     assert len(others) == 7
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.none() | st.text(max_size=9), st.binary(max_size=99))
+def test_the_hash_is_over_each_field_after_its_length(
+    log_id: str, actor: str, correlation_id: str | None, payload: bytes
+) -> None:
+    metadata = Metadata(actor=actor, correlation_id=correlation_id)
+    new = replace(NEW, metadata=metadata)
+    fields = (
+        *(log_id.encode(), b"run-1", struct.pack("<q", 5), new.event_id.bytes, b"RunNoted"),
+        *(struct.pack("<q", 2), struct.pack("<q", to_micros(AT))),
+        *(actor.encode(), (correlation_id or "").encode(), b"", payload, b"p" * 32),
+    )
+    laid_out = b"".join(struct.pack("<q", len(field)) + field for field in fields)
+    expected = hashlib.sha256(b"runledger.event.v1" + laid_out).digest()
+    assert chain_hash(log_id, replace(WRITE, events=(new,)), 0, 2, payload, b"p" * 32) == expected
 
 
 @given(st.integers(-(2**55), 2**55))

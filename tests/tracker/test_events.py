@@ -32,6 +32,7 @@ PLAIN: dict[Any, SearchStrategy[Any]] = {
     bytes: st.binary(max_size=8),
     bool: st.booleans(),
     type(None): st.none(),
+    msgspec.UnsetType: st.just(msgspec.UNSET),
     datetime: st.integers(0, 2**52).map(from_micros),
     Any: json_values,
     Limits: st.builds(Limits, attempts=st.integers(1, 9), no_progress_seconds=st.floats(0.1, 9)),

@@ -21,8 +21,8 @@ TAGS = re.findall(
     """
 RunRequested RunStarted RunEnvironmentRecorded RunParamsRecorded RunCheckpointed RunCheckpointDeleted
 RunArtifactRecorded RunEvaluated RunCancellationRequested RunCancelled RunPauseRequested RunPaused
-RunResumed RunAttemptLost RunPreempted RunRetried RunCompleted RunFailed RunRenamed RunTagged RunNoted
-RunHidden RunShown
+RunResumed RunAttemptLost RunAttemptReturned RunPreempted RunRetried RunCompleted RunFailed RunRenamed
+RunTagged RunNoted RunHidden RunShown
 MetricsRecorded LogsRecorded
 ExperimentCreated ExperimentRenamed ExperimentArchived ExperimentRestored
 DatasetRegistered DatasetDescribed

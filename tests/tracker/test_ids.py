@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import uuid
+
 import pytest
 
 from tracker import ids
@@ -35,3 +38,12 @@ def test_ids_are_fresh() -> None:
     made = {ids.new_id() for _ in range(100)}
     assert len(made) == 100
     assert all(len(each) == 32 and int(each, 16) >= 0 for each in made)
+
+
+def test_event_ids_differ_and_follow_the_clock() -> None:
+    drawn = [ids.new_event_id() for _ in range(1_000)]
+    assert len(set(drawn)) == 1_000
+    assert {(each.version, each.variant) for each in drawn} == {(7, uuid.RFC_4122)}
+    milliseconds = [each.int >> 80 for each in drawn]
+    assert milliseconds == sorted(milliseconds)
+    assert abs(milliseconds[-1] - time.time() * 1_000) < 60_000

@@ -176,6 +176,27 @@ def test_references_are_replaced_in_a_copy() -> None:
     assert values["data"]["train"] == "d1"
 
 
+class Mixture(msgspec.Struct):
+    weights: dict[str, float] = {}
+    parts: list[Mixture | None] = []
+    corpus: DatasetRef = ""
+
+
+def test_references_are_found_in_what_refers_to_itself() -> None:
+    schema = json.loads(msgspec.json.encode(msgspec.json.schema(Mixture)))
+    corpus = {"corpus": "d1", "weights": {"corpus": 1.0}}
+    assert schemas.references(schema, {"parts": [None, {"parts": [corpus]}], "weights": {"a": 1.0}}) == [
+        ("$.parts[1].parts[0].corpus", "dataset", "d1")
+    ]
+
+
+def test_a_field_may_be_called_as_a_reference_to_a_definition() -> None:
+    schema = {
+        "properties": {"$ref": {"type": "string"}, "at": {schemas.ANNOTATION: "dataset", "$ref": "#/none"}}
+    }
+    assert schemas.references({"properties": {"below": schema}}, {"below": {"$ref": "x"}}) == []
+
+
 def test_a_value_is_read_as_a_type_or_named_by_its_place() -> None:
     assert schemas.convert({"layers": 2}, Model, "$.model") == Model(layers=2)
     with pytest.raises(BadInput) as refused:

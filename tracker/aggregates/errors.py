@@ -3,9 +3,10 @@
 Refused
 ├── RunRefused
 │   ├── RunAlreadyRequested, RunAlreadyEnded, RunNotFailed
+│   ├── RunIsExternal, RunNotExternal
 │   ├── RunIsPaused, RunNotPaused, PauseNotRequested
-│   ├── RunIsCancelling, CancellationNotRequested
-│   ├── AttemptNotStarted, AttemptAlreadyStarted, AttemptNotCurrent
+│   ├── RunIsCancelling, CancellationNotRequested, StopNotRequested
+│   ├── AttemptNotStarted, AttemptAlreadyStarted, AttemptNotCurrent, AttemptNotLost
 │   ├── EnvironmentAlreadyRecorded, ParamAlreadyRecorded
 │   ├── CheckpointStepNotGrowing, CheckpointNotRecorded, LastCheckpointOfLiveRun
 │   └── EvaluationAlreadyRecorded
@@ -53,6 +54,20 @@ class RunNotFailed(RunRefused):
         self.status = status
 
 
+class RunIsExternal(RunRefused):
+    """A run executed elsewhere goes on when its own executor starts it again, never from our queue."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id, "is executed elsewhere: it goes on when its script is started again")
+
+
+class RunNotExternal(RunRefused):
+    """Only of a run executed elsewhere are attempts started and told over REST."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id, "is executed by the workers, not elsewhere")
+
+
 class RunIsPaused(RunRefused):
     """A paused run is resumed before anything is executed."""
 
@@ -89,6 +104,13 @@ class CancellationNotRequested(RunRefused):
         super().__init__(run_id, "no cancellation was requested")
 
 
+class StopNotRequested(RunRefused):
+    """An attempt stopped as if it had been asked to, and nobody asked."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id, "neither a cancellation nor a pause was requested")
+
+
 class AttemptNotStarted(RunRefused):
     """The attempt is waiting for a worker; only an executing attempt has something to report."""
 
@@ -113,6 +135,15 @@ class AttemptNotCurrent(RunRefused):
         super().__init__(run_id, f"attempt {attempt} is not the current one, {current} is")
         self.attempt = attempt
         self.current = current
+
+
+class AttemptNotLost(RunRefused):
+    """Only an attempt that was thought lost can return."""
+
+    def __init__(self, run_id: str, attempt: int, outcome: str) -> None:
+        super().__init__(run_id, f"attempt {attempt} was not lost, it is {outcome}")
+        self.attempt = attempt
+        self.outcome = outcome
 
 
 class EnvironmentAlreadyRecorded(RunRefused):

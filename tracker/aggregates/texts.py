@@ -10,6 +10,10 @@ MAX_NAME_CHARS = 250
 MAX_TAG_CHARS = 5_000
 MAX_KEY_CHARS = 500
 """Keys stand in indexes, and an index of PostgreSQL takes no more than 2,700 bytes a row."""
+MAX_PARAM_CHARS = 100_000
+MAX_PARAMS = 10_000
+MAX_TAGS = 1_000
+"""The last three hold for runs executed elsewhere."""
 
 
 def check_name(name: str, place: str = "$.name") -> None:

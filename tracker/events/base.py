@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from tracker.ids import Digest
 
@@ -55,3 +56,5 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     count: int
     unscored: int = 0
+    method: str | UnsetType = UNSET
+    """How the interval was found, `wilson` or `bootstrap` say; absent where nobody said."""

@@ -135,6 +135,15 @@ class RunAttemptLost(Event, frozen=True, kw_only=True):
     resume_point: ResumePoint | None
 
 
+class RunAttemptReturned(Event, frozen=True, kw_only=True):
+    tag: ClassVar[str] = "RunAttemptReturned"
+    attempt: int
+    """The one that was thought lost; no later one has started."""
+    worker: str
+    epoch: int
+    """In which it holds the lease again."""
+
+
 class RunPreempted(Event, frozen=True, kw_only=True):
     tag: ClassVar[str] = "RunPreempted"
     attempt: int
@@ -207,6 +216,7 @@ RunEvent = (
     | RunPaused
     | RunResumed
     | RunAttemptLost
+    | RunAttemptReturned
     | RunPreempted
     | RunRetried
     | RunCompleted

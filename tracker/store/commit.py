@@ -1,24 +1,23 @@
 """Appends into the database: what goes through, at which positions, and what is refused and why.
 
-`settle` is the careful way, on both databases: inside one write transaction it takes the fences' leases,
-then the head row, then looks at the streams, so its answers are exact. `insert_at_once` is the fast way:
-it inserts all or nothing and says nothing about the reason; on PostgreSQL one statement in one round trip.
-The head row is always the last lock, held until the commit: positions are dense and in commit order.
+This is the careful way, on both databases: inside one write transaction `settle` takes the fences' leases,
+then the head row, then looks at the streams, so its answers are exact. The fast way is `at_once`. In both
+the head row is the last lock, held until the commit: positions are dense and in commit order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, tuple_, update
 from sqlalchemy import func as sql
-from sqlalchemy.sql import Select
 
-from tracker.envelope import GENESIS
 from tracker.errors import EventIdTaken, Fenced, TrackerError
 from tracker.store.appends import Append, Row, Tip, Tips, chain
+from tracker.store.at_once import parameters_in_turn
 from tracker.store.engine import is_postgresql
+from tracker.store.statements import FIND, INSERT_ONE, MOVE_HEAD, TIP, TIPS_AT_ONCE
 from tracker.store.tables import events, head, leases, now_micros
 
 Outcome = int | TrackerError
@@ -51,8 +50,22 @@ def settle(conn: Connection, log_id: str, appends: Sequence[Append], tips: Tips)
         rows += fresh
         outcomes.append(outcome or position + len(rows))
     if rows:
-        _insert(conn, rows)
+        _insert(conn, rows, *_move_head(conn, len(rows)))
     return outcomes
+
+
+def settle_alone(conn: Connection, log_id: str, append: Append) -> int:
+    """As `settle` for one append that is not in the log yet, in fewer statements; raises what refuses it.
+
+    Where it got into the log meanwhile that is `WrongExpectedVersion`, `Fenced` or an IntegrityError.
+    """
+    fence = append.fence
+    if fence and (fence.stream, fence.epoch) not in lock_fences(conn, [append]):
+        raise Fenced(fence.stream, fence.epoch)
+    position, recorded_at = _move_head(conn, append.event_count)
+    tips = read_tips(conn, {write.stream for write in append.writes})
+    _insert(conn, chain(log_id, append, tips), position, recorded_at)
+    return position
 
 
 def _settle_one(
@@ -89,13 +102,21 @@ def position_of(append: Append, known: dict[UUID, Place]) -> int | None:
 
 def find(conn: Connection, event_ids: Sequence[UUID]) -> dict[UUID, Place]:
     """Those of the ids that are in the log."""
-    columns = select(events.c.event_id, events.c.stream, events.c.position)
     found: dict[UUID, Place] = {}
     for start in range(0, len(event_ids), ID_CHUNK):
         chunk = event_ids[start : start + ID_CHUNK]
-        for event_id, stream, position in conn.execute(columns.where(events.c.event_id.in_(chunk))):
+        for event_id, stream, position in _find(conn, chunk):
             found[event_id] = (stream, position)
     return found
+
+
+def _find(conn: Connection, event_ids: Sequence[UUID]) -> Iterable[tuple[UUID, str, int]]:
+    if is_postgresql(conn.engine):
+        columns = select(events.c.event_id, events.c.stream, events.c.position)
+        return [(*row,) for row in conn.execute(columns.where(events.c.event_id.in_(event_ids)))]
+    ids = [event_id.hex for event_id in event_ids]
+    rows = conn.exec_driver_sql(FIND.format(", ".join("?" for _ in ids)), tuple(ids))
+    return ((UUID(event_id), stream, position) for event_id, stream, position in rows)
 
 
 def read_tips(conn: Connection, streams: Iterable[str]) -> dict[str, Tip]:
@@ -103,17 +124,8 @@ def read_tips(conn: Connection, streams: Iterable[str]) -> dict[str, Tip]:
     if is_postgresql(conn.engine):
         rows = conn.exec_driver_sql(TIPS_AT_ONCE, (sorted(streams),))
         return {stream: Tip(version, bytes(digest)) for stream, version, digest in rows}
-    tips = {}
-    for stream in streams:
-        row = conn.execute(_tip_of(stream)).one_or_none()
-        if row is not None:
-            tips[stream] = Tip(row.version, row.hash)
-    return tips
-
-
-def _tip_of(stream: str) -> Select[tuple[int, bytes]]:
-    columns = select(events.c.version, events.c.hash).where(events.c.stream == stream)
-    return columns.order_by(events.c.version.desc()).limit(1)
+    found = ((stream, conn.exec_driver_sql(TIP, (stream,)).one_or_none()) for stream in streams)
+    return {stream: Tip(*row) for stream, row in found if row is not None}
 
 
 def lock_fences(conn: Connection, appends: Sequence[Append]) -> set[tuple[str, int]]:
@@ -130,120 +142,27 @@ def lock_fences(conn: Connection, appends: Sequence[Append]) -> set[tuple[str, i
     return {(stream, epoch) for stream, epoch in conn.execute(statement)}
 
 
-def _insert(conn: Connection, rows: Sequence[Row]) -> None:
-    now = now_micros()
-    greatest: Callable[..., object] = sql.greatest if is_postgresql(conn.engine) else sql.max
+def _move_head(conn: Connection, count: int) -> tuple[int, int]:
+    """Locks the head row, and makes room: the last position, and the time of all these events."""
+    if not is_postgresql(conn.engine):
+        return tuple(conn.exec_driver_sql(MOVE_HEAD, (count,)).one())
     placed = conn.execute(
         update(head)
-        .values(position=head.c.position + len(rows), recorded_at=greatest(head.c.recorded_at, now))
+        .values(
+            position=head.c.position + count,
+            recorded_at=sql.greatest(head.c.recorded_at, now_micros()),
+        )
         .returning(head.c.position, head.c.recorded_at)
     ).one()
-    base = placed.position - len(rows)
+    return placed.position, placed.recorded_at
+
+
+def _insert(conn: Connection, rows: Sequence[Row], last: int, recorded_at: int) -> None:
+    if not is_postgresql(conn.engine):
+        conn.exec_driver_sql(INSERT_ONE, parameters_in_turn(rows))
+        return
     values = [
-        {"position": position, "recorded_at": placed.recorded_at, **row._asdict()}
-        for position, row in enumerate(rows, base + 1)
+        {"position": position, "recorded_at": recorded_at, **row._asdict()}
+        for position, row in enumerate(rows, last - len(rows) + 1)
     ]
     conn.execute(insert(events), values)
-
-
-def insert_at_once(conn: Connection, appends: Sequence[Append], rows: Sequence[Row]) -> int | None:
-    """Insert all rows after the fences and the predecessors were checked; the position before the first.
-
-    None where a check failed and nothing was inserted. A conflict is an IntegrityError.
-    """
-    made = {row.hash for row in rows}
-    before = [row for row in rows if row.prev_hash != GENESIS and row.prev_hash not in made]
-    if is_postgresql(conn.engine):
-        return _insert_in_one_statement(conn, appends, rows, before)
-    return _insert_in_turn(conn, appends, rows, before)
-
-
-def _insert_in_turn(
-    conn: Connection, appends: Sequence[Append], rows: Sequence[Row], before: Sequence[Row]
-) -> int | None:
-    """On SQLite the transaction holds the only lock there is, so the checks stand until the commit."""
-    held = lock_fences(conn, appends)
-    if not all((append.fence.stream, append.fence.epoch) in held for append in appends if append.fence):
-        return None
-    for row in before:
-        predecessor = (row.stream, row.version - 1, row.prev_hash)
-        if conn.exec_driver_sql(IS_THERE, predecessor).first() is None:
-            return None
-    position, recorded_at = conn.exec_driver_sql(MOVE_HEAD, (len(rows),)).one()
-    base: int = position - len(rows)
-    values = [
-        (place, recorded_at, *row._replace(event_id=row.event_id.hex))  # type: ignore[arg-type]
-        for place, row in enumerate(rows, base + 1)
-    ]
-    conn.exec_driver_sql(INSERT_ONE, values)
-    return base
-
-
-def _insert_in_one_statement(
-    conn: Connection, appends: Sequence[Append], rows: Sequence[Row], before: Sequence[Row]
-) -> int | None:
-    fences = sorted({(append.fence.stream, append.fence.epoch) for append in appends if append.fence})
-    parameters = (
-        [stream for stream, _ in fences],
-        [epoch for _, epoch in fences],
-        [row.stream for row in before],
-        [row.version - 1 for row in before],
-        [row.prev_hash for row in before],
-        len(rows),
-        len(fences),
-        len(before),
-        len(rows),
-        *(list(column) for column in zip(*rows, strict=True)),
-    )
-    base: int | None = conn.exec_driver_sql(INSERT_AT_ONCE, parameters).scalar()
-    return base
-
-
-IS_THERE = "SELECT 1 FROM events WHERE stream = ? AND version = ? AND hash = ?"
-MOVE_HEAD = (
-    "UPDATE head SET position = position + ?, recorded_at = max(recorded_at, now_micros()) "
-    "RETURNING position, recorded_at"
-)
-_COLUMNS = ", ".join(Row._fields)
-INSERT_ONE = (
-    f"INSERT INTO events (position, recorded_at, {_COLUMNS}) "  # noqa: S608 - the names are ours
-    f"VALUES (?, ?, {', '.join('?' for _ in Row._fields)})"
-)
-
-TIPS_AT_ONCE = """
-SELECT wanted.stream, tip.version, tip.hash
-FROM unnest(%b::text[]) AS wanted(stream)
-CROSS JOIN LATERAL (
-    SELECT version, hash FROM events WHERE stream = wanted.stream ORDER BY version DESC LIMIT 1
-) AS tip
-"""
-
-# The checks are evaluated before the head row is locked; only the INSERT and the COMMIT come after it.
-_COLUMNS_OF_FRESH = ", ".join(f"fresh.{name}" for name in Row._fields)
-INSERT_AT_ONCE = f"""
-WITH held AS MATERIALIZED (
-    SELECT leases.stream
-    FROM leases JOIN unnest(%b::text[], %b::bigint[]) AS fence(stream, epoch)
-        ON leases.stream = fence.stream AND leases.epoch = fence.epoch
-    WHERE leases.holder IS NOT NULL
-    FOR SHARE OF leases
-), follows AS MATERIALIZED (
-    SELECT count(*) AS found
-    FROM events JOIN unnest(%b::text[], %b::bigint[], %b::bytea[]) AS tip(stream, version, hash)
-        ON events.stream = tip.stream AND events.version = tip.version AND events.hash = tip.hash
-), placed AS (
-    UPDATE head
-    SET position = position + %b,
-        recorded_at = greatest(recorded_at, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint))
-    WHERE (SELECT count(*) FROM held) = %b AND (SELECT found FROM follows) = %b
-    RETURNING position - %b AS base, recorded_at
-), written AS (
-    INSERT INTO events (position, recorded_at, {_COLUMNS})
-    SELECT placed.base + fresh.place, placed.recorded_at, {_COLUMNS_OF_FRESH}
-    FROM placed, unnest(
-        %b::text[], %b::bigint[], %b::uuid[], %b::text[], %b::int[], %b::bigint[],
-        %b::text[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::bytea[]
-    ) WITH ORDINALITY AS fresh({_COLUMNS}, place)
-)
-SELECT base FROM placed
-"""  # noqa: S608 - the names are ours

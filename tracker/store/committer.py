@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from tracker.errors import StoreUnavailable, TrackerError, WrongExpectedVersion
+from tracker.errors import Fenced, StoreUnavailable, TrackerError, WrongExpectedVersion
 from tracker.store.appends import Append, Row, Tip, chain
-from tracker.store.commit import find, insert_at_once, position_of, read_tips, settle
-from tracker.store.engine import connect, is_postgresql, read, write
+from tracker.store.at_once import insert_at_once, tips_of
+from tracker.store.commit import find, position_of, settle, settle_alone
+from tracker.store.direct import DRIVER_ERRORS, INTEGRITY_ERRORS, Direct
+from tracker.store.engine import read, write
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +34,18 @@ class Committer:
         self._engine = engine
         self._log_id = log_id
         self._known: dict[str, Tip] = {}
-        self._kept: Connection | None = None
+        self._kept: Direct | None = None
 
     def commit(self, appends: Sequence[Append]) -> list[Outcome]:
         """The position of each append's last event, or what refused it."""
         done = self._commit_at_once(appends)
-        left = [index for index in range(len(appends)) if index not in done]
-        if left:
-            done |= zip(left, self._commit_carefully([appends[index] for index in left]), strict=True)
-        return [done[index] for index in range(len(appends))]
+        if None not in done:
+            return cast("list[Outcome]", done)
+        left = [index for index, outcome in enumerate(done) if outcome is None]
+        carefully = self._commit_carefully([appends[index] for index in left]) if left else []
+        for index, outcome in zip(left, carefully, strict=True):
+            done[index] = outcome
+        return [outcome for outcome in done if outcome is not None]
 
     def commit_within(self, append: Append, within: Callable[[Connection], None]) -> int:
         """`within` and the append in one transaction; what was appended before is not done again."""
@@ -47,15 +53,20 @@ class Committer:
         try:
             with write(self._engine) as conn:
                 begun = True
-                outcome: Outcome | None = position_of(append, find(conn, append.event_ids))
-                if outcome is None:
-                    within(conn)
-                    outcome = _accepted(settle(conn, self._log_id, [append], {})[0])
+                before = position_of(append, find(conn, append.event_ids))
+                if before is not None:
+                    return before
+                within(conn)
+                return settle_alone(conn, self._log_id, append)
         except StoreUnavailable as problem:
             if not begun:
                 raise
-            outcome = self._read_back([append], problem)[0]
-        return _accepted(outcome)
+            return _accepted(self._read_back([append], problem)[0])
+        except (WrongExpectedVersion, Fenced, IntegrityError):
+            before = self._look(append)  # it may have got in since the first look
+            if before is None:
+                raise
+            return before
 
     def close(self) -> None:
         """Let go of the connection that is kept between commits."""
@@ -63,62 +74,72 @@ class Committer:
             self._kept.close()
             self._kept = None
 
-    def _commit_at_once(self, appends: Sequence[Append]) -> dict[int, Outcome]:
-        """All that can go the fast way. Empty where it did not work out, whatever the reason."""
+    def _commit_at_once(self, appends: Sequence[Append]) -> list[Outcome | None]:
+        """All that can go the fast way. None for what did not, whatever the reason."""
         begun = False
         try:
-            kept = self._keep_connection()
-            tips: dict[str, Tip] = {}
-            with kept.begin():
-                begun = True
-                done = self._try_at_once(kept, appends, tips)
-        except IntegrityError:
-            return {}
+            direct = self._keep()
+            direct.begin()
+            begun = True
+            return self._transact(direct, appends)
         except StoreUnavailable as problem:
             self.close()
             if not begun:
-                return dict(enumerate(_copies(problem, appends)))
+                return [*_copies(problem, appends)]
             logger.warning("looking again: %s", problem)
-            return {}
-        if done:
-            self._remember(tips)
-        return done
+        except INTEGRITY_ERRORS:
+            self._undo()
+        except DRIVER_ERRORS as problem:
+            logger.warning("looking again: %s", problem)
+            self.close()
+        except BaseException:
+            self.close()  # in whatever state it was left
+            raise
+        return [None] * len(appends)
 
-    def _keep_connection(self) -> Connection:
-        """On PostgreSQL without BEGIN and COMMIT: its fast way is one statement."""
+    def _keep(self) -> Direct:
         if self._kept is None:
-            autocommit = {"isolation_level": "AUTOCOMMIT"} if is_postgresql(self._engine) else {}
-            self._kept = connect(self._engine).execution_options(runledger_write=True, **autocommit)
+            self._kept = Direct(self._engine)
         return self._kept
 
-    def _try_at_once(
-        self, conn: Connection, appends: Sequence[Append], tips: dict[str, Tip]
-    ) -> dict[int, Outcome]:
-        tips |= self._tips_for(conn, appends)
+    def _undo(self) -> None:
+        try:
+            self._keep().roll_back()
+        except (StoreUnavailable, *DRIVER_ERRORS):
+            self.close()
+
+    def _transact(self, direct: Direct, appends: Sequence[Append]) -> list[Outcome | None]:
+        tips = self._tips_for(direct, appends)
+        before = dict(tips)
         rows: list[Row] = []
-        ends: dict[int, int] = {}
-        for index, append in enumerate(appends):
+        ends: list[int | None] = []
+        for append in appends:
             try:
                 rows += chain(self._log_id, append, tips)
+                ends.append(len(rows))
             except WrongExpectedVersion:
-                continue  # the careful way knows why: it may be in the log already
-            ends[index] = len(rows)
-        base = insert_at_once(conn, [appends[index] for index in ends], rows) if rows else None
+                ends.append(None)  # the careful way knows why: it may be in the log already
+        ready = [append for append, end in zip(appends, ends, strict=True) if end is not None]
+        base = insert_at_once(direct, ready, before, rows) if rows else None
         if base is None:
-            return {}
-        return {index: base + end for index, end in ends.items()}
+            self._undo()
+            return [None] * len(appends)
+        direct.commit()
+        self._remember(tips)
+        return [None if end is None else base + end for end in ends]
 
-    def _tips_for(self, conn: Connection, appends: Sequence[Append]) -> dict[str, Tip]:
+    def _tips_for(self, direct: Direct, appends: Sequence[Append]) -> dict[str, Tip]:
         """What is known of the streams; read only where the writer claims to know a later end."""
         tips: dict[str, Tip] = {}
-        unknown: set[str] = set()
-        for write_ in (each for append in appends for each in append.writes):
-            tip = self._known.get(write_.stream)
-            if tip is not None:
-                tips[write_.stream] = tip
-            if write_.expected_version > (tip.version if tip else 0):
-                unknown.add(write_.stream)
-        return tips | read_tips(conn, unknown) if unknown else tips
+        unknown: list[str] = []
+        for append in appends:
+            for write_ in append.writes:
+                tip = self._known.get(write_.stream)
+                if tip is not None:
+                    tips[write_.stream] = tip
+                if write_.expected_version > (tip.version if tip else 0):
+                    unknown.append(write_.stream)
+        return tips | tips_of(direct, set(unknown)) if unknown else tips
 
     def _remember(self, tips: dict[str, Tip]) -> None:
         """The streams used last are kept, up to a bound."""
@@ -143,6 +164,10 @@ class Committer:
             return [outcome for append in appends for outcome in self._commit_carefully([append])]
         self._remember(tips)
         return outcomes
+
+    def _look(self, append: Append) -> int | None:
+        with read(self._engine) as conn:
+            return position_of(append, find(conn, append.event_ids))
 
     def _read_back(self, appends: Sequence[Append], problem: StoreUnavailable) -> list[Outcome]:
         """After a lost reply: what is in the log has succeeded, the rest is unavailable."""

@@ -26,6 +26,8 @@ VIEWS = "views"
 
 BUSY_SECONDS = 10
 """How long a statement waits for a lock that another process holds."""
+ASK_MILLISECONDS = 10
+"""How long SQLite asks for the write lock by itself, at 1, 2, 5 … ms, before we let it begin anew."""
 CONNECT_SECONDS = 5
 IDLE_SECONDS = 60
 """A process that was stopped inside a transaction holds up the others no longer than this."""
@@ -171,8 +173,42 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    writing = conn.get_execution_options().get("runledger_write", False)
-    conn.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if not conn.get_execution_options().get("runledger_write", False):
+        conn.exec_driver_sql("BEGIN")
+        return
+    cursor: Any = conn.connection.cursor()
+    try:
+        ask_often(cursor)
+        begin_writing(cursor)
+    except sqlite3.Error as problem:
+        raise StoreUnavailable(target_of(conn.engine), str(problem)) from problem
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={round(BUSY_SECONDS * 1000)}")
+        cursor.close()
+
+
+def ask_often(cursor: sqlite3.Cursor) -> None:
+    """Of its connection, as long as `begin_writing` is all that it may have to wait in."""
+    cursor.execute(f"PRAGMA busy_timeout={ASK_MILLISECONDS}")
+
+
+def begin_writing(cursor: sqlite3.Cursor) -> None:
+    """A write transaction, after `ask_often`. Raises the driver's error if the lock is not had in time.
+
+    Left alone SQLite comes to ask every 100 ms, and may never hit the gap between two commits of a writer
+    that goes on and on.
+    """
+    deadline = 0.0
+    while True:
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as problem:
+            now = time.monotonic()
+            deadline = deadline or now + BUSY_SECONDS
+            if _code(problem) != sqlite3.SQLITE_BUSY or now > deadline:
+                raise
+        else:
+            return
 
 
 def _open_postgresql(url: URL, side: str, connect_args: dict[str, Any]) -> Engine:
@@ -196,13 +232,14 @@ def _namer(target: str) -> Callable[[ExceptionContext], None]:
 
     def name_target(context: ExceptionContext) -> None:
         problem = context.original_exception
-        if _is_outage(problem) and not context.is_pre_ping:
+        if is_outage(problem) and not context.is_pre_ping:
             raise StoreUnavailable(target, str(problem).strip()) from problem
 
     return name_target
 
 
-def _is_outage(problem: BaseException | None) -> bool:
+def is_outage(problem: BaseException | None) -> bool:
+    """What the driver says tells of the database itself, not of the statement."""
     if isinstance(problem, sqlite3.Error):
         return _code(problem) in UNAVAILABLE_CODES
     return isinstance(

@@ -20,7 +20,9 @@ from tracker.errors import StoreUnavailable
 from tracker.store.appends import Append, prepare
 from tracker.store.commit import read_tips
 from tracker.store.committer import Committer
-from tracker.store.engine import read, target_of
+from tracker.store.direct import Readers
+from tracker.store.engine import is_postgresql, read, target_of
+from tracker.store.statements import READ_ON_POSTGRESQL, READ_ON_SQLITE
 from tracker.store.tables import events, head, log_info
 from tracker.store.writer import Writer
 
@@ -47,6 +49,8 @@ class Log:
         self.log_id = _read_log_id(engine)
         self._committer = Committer(engine, self.log_id)
         self._writer = Writer(target_of(engine), self._committer.commit, self._committer.close)
+        self._readers = Readers(engine)
+        self._read_stream = READ_ON_POSTGRESQL if is_postgresql(engine) else READ_ON_SQLITE
 
     def append(
         self,
@@ -62,21 +66,29 @@ class Log:
         """
         return self.put(prepare(writes, fence), within)
 
-    def append_soon(self, *writes: Write, fence: Fence | None = None) -> Future[int]:
+    def append_soon(
+        self, *writes: Write, fence: Fence | None = None, room_seconds: float | None = None
+    ) -> Future[int]:
         """The same, answered later; sent off in the order of the calls."""
-        return self._writer.submit(prepare(writes, fence))
+        return self._writer.submit(prepare(writes, fence), room_seconds)
 
     def put(self, append: Append, within: Callable[[Connection], None] | None = None) -> int:
         """`append` for what is prepared already."""
         if within is None:
-            return self._writer.submit(append).result()
+            return self._writer.write(append)
         return self._committer.commit_within(append, within)
 
     def read(self, stream: str, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
         """The stream's events behind the version `after`."""
-        statement = select(events).where(events.c.stream == stream, events.c.version > after)
-        with read(self.engine) as conn:
-            return [_recorded(row) for row in conn.execute(statement.order_by(events.c.version).limit(limit))]
+        statement = self._read_stream if limit is None else f"{self._read_stream} LIMIT {limit:d}"
+        return [_recorded(row) for row in self._readers.fetch(statement, (stream, after))]
+
+    def read_on(self, stream: str, version: int, event_id: UUID) -> list[Recorded] | None:
+        """What follows in the stream on this very event, at this version; None where it is not there."""
+        rows = self._readers.fetch(self._read_stream, (stream, version - 1))
+        if not rows or rows[0][3] not in (event_id, event_id.hex):
+            return None
+        return [_recorded(row) for row in rows[1:]]
 
     def read_backwards(self, stream: str, *, before: int | None = None, limit: int = 1) -> list[Recorded]:
         """The last events of the stream (below the version `before`), newest first."""
@@ -120,6 +132,7 @@ class Log:
     def close(self) -> None:
         """Commit what is queued and stop the writer. The engine stays open: it is the caller's."""
         self._writer.close()
+        self._readers.close()
 
 
 def _read_log_id(engine: Engine) -> str:
@@ -178,7 +191,7 @@ def _recorded(row: Sequence[Any]) -> Recorded:
         position=position,
         stream=stream,
         version=version,
-        event_id=event_id,
+        event_id=_uuid(event_id),
         type=tag,
         schema=schema,
         recorded_at=from_micros(recorded_at),
@@ -190,3 +203,8 @@ def _recorded(row: Sequence[Any]) -> Recorded:
         prev_hash=prev_hash,
         hash=digest,
     )
+
+
+def _uuid(stored: UUID | str) -> UUID:
+    """SQLite keeps it as text."""
+    return stored if isinstance(stored, UUID) else UUID(stored)

@@ -60,6 +60,11 @@ class InMemoryLog:
         with self._lock:
             return self._streams.get(stream, [])[after : None if limit is None else after + limit]
 
+    def read_on(self, stream: str, version: int, event_id: UUID) -> list[Recorded] | None:
+        """What follows in the stream on this very event, at this version; None where it is not there."""
+        rows = self.read(stream, after=version - 1)
+        return rows[1:] if rows and rows[0].event_id == event_id else None
+
     def last(self, stream: str) -> Recorded | None:
         """The newest event of the stream."""
         return next(iter(self.read(stream)[-1:]), None)

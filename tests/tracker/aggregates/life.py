@@ -83,6 +83,11 @@ PHASES: dict[str, dict[str, Answer]] = {
         PAUSING: goes(PAUSED, "RunPaused"),
         CANCELLING: no("PauseNotRequested"),
     },
+    "ConfirmStop": {
+        RUNNING: no("StopNotRequested"),
+        PAUSING: goes(PAUSED, "RunPaused"),
+        CANCELLING: goes(CANCELLED, "RunCancelled"),
+    },
     "PreemptAttempt": {
         RUNNING: goes(QUEUED, "RunPreempted", "RunRetried"),
         PAUSING: goes(PAUSED, "RunPreempted", "RunPaused"),
@@ -97,14 +102,24 @@ PHASES: dict[str, dict[str, Answer]] = {
     "RecordParams": dict.fromkeys(AT_WORK, Answer(tags=["RunParamsRecorded"])),
 }
 
-ENDS = {
-    "CompleteRun": COMPLETED,
-    "FailRun": FAILED,
-    "ConfirmCancellation": CANCELLED,
-    "ConfirmPause": PAUSED,
-    "PreemptAttempt": "preempted",
-    "LoseAttempt": "lost",
+ELSEWHERE: dict[str, dict[str, Answer]] = {
+    "ResumeRun": {PAUSED: no("RunIsExternal")},
+    "RetryRun": {FAILED: no("RunIsExternal")},
+    "PreemptAttempt": {RUNNING: goes(FAILED, "RunPreempted", "RunFailed")},
+    "LoseAttempt": {RUNNING: goes(FAILED, "RunAttemptLost", "RunFailed")},
 }
+"""What is different for a run executed elsewhere: nothing puts it into a queue."""
+
+ENDS = {
+    "CompleteRun": {COMPLETED},
+    "FailRun": {FAILED},
+    "ConfirmCancellation": {CANCELLED},
+    "ConfirmPause": {PAUSED},
+    "ConfirmStop": {CANCELLED, PAUSED},
+    "PreemptAttempt": {"preempted"},
+    "LoseAttempt": {"lost"},
+}
+"""How an attempt may have ended by the command."""
 
 
 @dataclass
@@ -112,6 +127,7 @@ class Life:
     """What a careful clerk would keep on a sheet of paper."""
 
     allowed: int
+    is_elsewhere: bool = False
     phase: str = QUEUED
     turn: int = 1
     """The attempt whose turn it is."""
@@ -132,6 +148,8 @@ class Life:
     def start(self, attempt: int, is_same_worker: bool) -> Answer:
         if attempt in self.started and is_same_worker:
             return NOTHING
+        if self.is_elsewhere and self.phase in (FAILED, PAUSED) and attempt == self.turn + 1:
+            return goes(RUNNING, "RunRetried" if self.phase == FAILED else "RunResumed", "RunStarted")
         if self.phase in OVER:
             return ENDED
         if attempt != self.turn:
@@ -140,12 +158,30 @@ class Life:
             return no("AttemptAlreadyStarted")
         return no("RunIsPaused") if self.phase == PAUSED else goes(RUNNING, "RunStarted")
 
-    def ask(self, command: str) -> Answer:
-        return PHASES[command][self.phase]
+    def come_back(self, attempt: int, is_same_worker: bool) -> Answer:
+        """An attempt that was thought lost speaks up, in a new epoch."""
+        if not self.is_elsewhere:
+            return no("RunNotExternal")
+        if attempt not in self.started:
+            return no("AttemptNotStarted")
+        if attempt != self.turn:
+            return no("AttemptNotCurrent")
+        if self.phase in (COMPLETED, CANCELLED):
+            return ENDED
+        if self.ends.get(attempt, "lost") != "lost":
+            return no("AttemptNotLost")
+        if not is_same_worker:
+            return no("AttemptAlreadyStarted")
+        resumed = {PAUSED: PAUSING, FAILED: RUNNING}
+        return goes(resumed.get(self.phase, self.phase), "RunAttemptReturned")
 
-    def report(self, command: str, attempt: int) -> Answer:
+    def ask(self, command: str) -> Answer:
+        elsewhere = ELSEWHERE.get(command, {}) if self.is_elsewhere else {}
+        return elsewhere.get(self.phase) or PHASES[command][self.phase]
+
+    def report(self, command: str, attempt: int, is_replaced: bool = False) -> Answer:
         """What an attempt says of itself."""
-        if command in ENDS and self.ends.get(attempt) == ENDS[command]:
+        if self.ends.get(attempt) in ENDS.get(command, ()):
             return NOTHING
         if self.phase in OVER:
             return ENDED
@@ -153,9 +189,13 @@ class Life:
             return no("AttemptNotCurrent")
         if self.phase not in AT_WORK:
             return no("RunIsPaused" if self.phase == PAUSED else "AttemptNotStarted")
-        if command == "LoseAttempt" and self.phase == RUNNING and self.lost + 1 == self.allowed:
-            return goes(FAILED, "RunAttemptLost", "RunFailed")
-        return PHASES[command][self.phase]
+        if command == "LoseAttempt" and self.phase == RUNNING:
+            return self._lose(is_replaced)
+        return self.ask(command)
+
+    def _lose(self, is_replaced: bool) -> Answer:
+        is_last = not is_replaced if self.is_elsewhere else self.lost + 1 == self.allowed
+        return ELSEWHERE["LoseAttempt"][RUNNING] if is_last else PHASES["LoseAttempt"][RUNNING]
 
     def save(self, attempt: int, step: int) -> Answer:
         if (attempt, step) in self.saved:
@@ -182,14 +222,18 @@ class Life:
             return NOTHING if self.params[key] == value else no("ParamAlreadyRecorded")
         return answer
 
-    def happened(self, command: str, answer: Answer, attempt: int = 0) -> None:
+    def happened(self, command: str, answer: Answer, attempt: int = 0, is_from_nothing: bool = False) -> None:
         """Write down what a command that made events has changed."""
         if command == "StartAttempt":
             self.started.append(attempt)
-            point = self.goes_on_from
+            self.turn = attempt
+            point = None if is_from_nothing else self.goes_on_from
             self.trail = self.trail[: self.trail.index(point) + 1] if point else []
+        if command == "ReturnAttempt":
+            self.ends.pop(attempt, None)
         if command in ENDS:
-            self.ends[attempt] = ENDS[command]
+            (outcome,) = ENDS[command] if len(ENDS[command]) == 1 else {str(answer.phase)}
+            self.ends[attempt] = outcome
         if command == "LoseAttempt":
             self.lost += 1
         if command == "RetryRun":

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import types
+from typing import get_args
 
 import pytest
 
 from tracker.aggregates import benchmark, dataset, evaluation, experiment, registry, run
 from tracker.aggregates import errors as leaves
-from tracker.aggregates.run import HideRun
+from tracker.aggregates.run import HideRun, RequestRun, deciding, state
 from tracker.errors import Refused
+from tracker.events.run import RunEvent, RunRequested
 from tracker.ids import RunId
 
 ALL = (registry.RUN, registry.EXPERIMENT, registry.DATASET, registry.BENCHMARK, registry.EVALUATION)
@@ -48,3 +50,8 @@ def test_every_leaf_says_which_rule_it_stands_for_and_is_drawn_in_the_tree() -> 
         if issubclass(leaf, Refused) and leaf is not Refused:
             assert leaf.__doc__, name
             assert leaves.__doc__ and name in leaves.__doc__, name
+
+
+def test_a_run_decides_on_every_command_and_evolves_with_every_event() -> None:
+    assert {RequestRun, *deciding._DECIDE} == set(get_args(run.Command))
+    assert {RunRequested, *state._EVOLVE} == set(get_args(RunEvent))

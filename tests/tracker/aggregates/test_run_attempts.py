@@ -30,6 +30,7 @@ from tracker.aggregates.run import (
     CompleteRun,
     ConfirmCancellation,
     ConfirmPause,
+    ConfirmStop,
     DeleteCheckpoint,
     FailRun,
     LoseAttempt,
@@ -75,6 +76,7 @@ OF_AN_ATTEMPT: list[Command] = [
     PREEMPT,
     CompleteRun(run_id=R, attempt=1),
     FailRun(run_id=R, attempt=1, reason="error"),
+    ConfirmStop(run_id=R, attempt=1),
 ]
 
 
@@ -385,12 +387,6 @@ def test_what_waits_fails_without_an_attempt() -> None:
     fail = FailRun(run_id=R, reason="timed-out")
     given(requested()).when(fail).then(RunFailed(reason="timed-out"))
     given(*RUNNING).when(fail).refused_with(errors.AttemptNotCurrent)
-
-
-def test_an_external_run_lives_the_same_life() -> None:
-    life = (requested(external=True), started())
-    given(*life).when(CompleteRun(run_id=R, attempt=1)).then(RunCompleted(attempt=1))
-    given(*life).when(LOSE).then(LOST, RunRetried(attempt=2, why="loss"))
 
 
 def test_the_state_tells_how_each_attempt_ended() -> None:

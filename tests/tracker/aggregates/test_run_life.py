@@ -28,6 +28,7 @@ from tracker.aggregates.run import (
     CompleteRun,
     ConfirmCancellation,
     ConfirmPause,
+    ConfirmStop,
     DeleteCheckpoint,
     FailRun,
     HideRun,
@@ -38,6 +39,7 @@ from tracker.aggregates.run import (
     RequestPause,
     ResumeRun,
     RetryRun,
+    ReturnAttempt,
     ShowRun,
     StartAttempt,
     evolve,
@@ -52,38 +54,45 @@ from tracker.store.memory import InMemoryLog
 
 ME = Metadata(actor="me")
 ALWAYS_ALLOWED = {"RunHidden", "RunShown", "RunCheckpointDeleted"}
+GOING_ON = {"RetryRun", "StartAttempt", "ReturnAttempt"}
+"""What a failed run may be followed by: the last two only if it is executed elsewhere."""
 
 people = st.sampled_from([RequestCancellation, RequestPause, ResumeRun, RetryRun])
 ways_out = st.sampled_from(
-    [CompleteRun, FailRun, ConfirmCancellation, ConfirmPause, LoseAttempt, PreemptAttempt]
+    [CompleteRun, FailRun, ConfirmCancellation, ConfirmPause, ConfirmStop, LoseAttempt, PreemptAttempt]
 )
+workers = st.sampled_from(["w", "other"])
 away = st.sampled_from([0, 0, 0, 0, -1, 1])
 """How far from the attempt whose turn it is the one that speaks is: mostly not at all."""
 
 
 class RunLife(RuleBasedStateMachine):
-    @initialize(allowed=st.integers(1, 3))
-    def requested(self, allowed: int) -> None:
+    @initialize(allowed=st.integers(1, 3), external=st.booleans())
+    def requested(self, allowed: int, external: bool) -> None:
         self.log = InMemoryLog()
         self.dispatcher = Dispatcher(self.log, clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
-        self.life = Life(allowed=allowed, params={"model.layers": 2})
-        self.dispatcher.dispatch(request(limits=Limits(attempts=allowed)), ME)
+        self.life = Life(allowed=allowed, is_elsewhere=external, params={"model.layers": 2})
+        self.dispatcher.dispatch(request(limits=Limits(attempts=allowed), external=external), ME)
         self.is_hidden = False
         self.workers: dict[int, str] = {}
+        self.epochs: dict[int, int] = {}
+        self.last_epoch = 0
 
     def attempt(self, away: int) -> int:
         return max(1, self.life.turn + away)
 
-    def send(self, command: AnyCommand, expected: Answer, attempt: int = 0) -> bool:
+    def send(
+        self, command: AnyCommand, expected: Answer, attempt: int = 0, *, is_from_nothing: bool = False
+    ) -> bool:
         """Dispatch twice: the first time as expected, the second time never any events."""
         was_over = self.life.phase in OVER
         answer = self.outcome(command)
         name = type(command).__name__
         assert answer == (expected.tags, expected.refusal), (name, self.life)
         if expected.tags:
-            if was_over and name != "RetryRun":
+            if was_over and name not in GOING_ON:
                 assert set(expected.tags) <= ALWAYS_ALLOWED
-            self.life.happened(name, expected, attempt)
+            self.life.happened(name, expected, attempt, is_from_nothing)
             assert self.outcome(command)[0] == []
         return bool(expected.tags)
 
@@ -100,13 +109,17 @@ class RunLife(RuleBasedStateMachine):
     def somebody_asks(self, kind: Any) -> None:
         self.send(kind(run_id=R), self.life.ask(kind.__name__))
 
-    @rule(away=away, worker=st.sampled_from(["w", "other"]))
-    def a_worker_claims(self, away: int, worker: str) -> None:
-        self.start(self.attempt(away), worker)
+    @rule(away=away, worker=workers, resume=st.booleans())
+    def a_worker_claims(self, away: int, worker: str, resume: bool) -> None:
+        self.start(self.attempt(away), worker, resume)
 
-    @rule(kind=ways_out, away=away)
-    def an_attempt_ends(self, kind: Any, away: int) -> None:
-        self.end(kind, self.attempt(away))
+    @rule(away=away, worker=workers)
+    def an_attempt_speaks_up_again(self, away: int, worker: str) -> None:
+        self.come_back(self.attempt(away), worker)
+
+    @rule(kind=ways_out, away=away, replaced=st.booleans())
+    def an_attempt_ends(self, kind: Any, away: int, replaced: bool) -> None:
+        self.end(kind, self.attempt(away), replaced)
 
     @rule(away=away, step=st.integers(0, 9))
     def an_attempt_saves(self, away: int, step: int) -> None:
@@ -155,8 +168,16 @@ class RunLife(RuleBasedStateMachine):
     @precondition(lambda self: self.life.phase in (PAUSED, FAILED))
     @rule()
     def it_goes_on(self) -> None:
+        if self.life.is_elsewhere:
+            self.start(self.life.turn + 1, "w")
+            return
         kind = ResumeRun if self.life.phase == PAUSED else RetryRun
         self.send(kind(run_id=R), self.life.ask(kind.__name__))
+
+    @precondition(lambda self: self.life.ends.get(self.life.turn) == "lost")
+    @rule()
+    def the_turn_was_not_lost_after_all(self) -> None:
+        self.come_back(self.life.turn, self.workers[self.life.turn])
 
     @precondition(lambda self: self.life.saved)
     @rule(data=st.data())
@@ -168,18 +189,32 @@ class RunLife(RuleBasedStateMachine):
 
     # how a command is sent and written down
 
-    def start(self, attempt: int, worker: str) -> None:
-        command = StartAttempt(run_id=R, attempt=attempt, worker=worker, epoch=attempt)
+    def start(self, attempt: int, worker: str, resume: bool = True) -> None:
+        """The same worker repeats its claim in the epoch that it has."""
         is_same = self.workers.get(attempt) == worker
-        if self.send(command, self.life.start(attempt, is_same), attempt):
+        epoch = self.epochs[attempt] if is_same else self.last_epoch + 1
+        command = StartAttempt(run_id=R, attempt=attempt, worker=worker, epoch=epoch, resume=resume)
+        expected = self.life.start(attempt, is_same)
+        if self.send(command, expected, attempt, is_from_nothing=not resume):
             self.workers[attempt] = worker
+            self.epochs[attempt] = self.last_epoch = epoch
             point = self.dispatcher.load(RUN, R).attempts[-1].resumed_from
             assert (point and (point.attempt, point.step)) == self.life.goes_on_from
 
-    def end(self, kind: Any, attempt: int) -> None:
-        extra = {PreemptAttempt: {"signal": "SIGTERM"}, FailRun: {"reason": "error"}}.get(kind, {})
+    def come_back(self, attempt: int, worker: str) -> None:
+        epoch = self.last_epoch + 1
+        command = ReturnAttempt(run_id=R, attempt=attempt, worker=worker, epoch=epoch)
+        if self.send(command, self.life.come_back(attempt, self.workers.get(attempt) == worker), attempt):
+            self.epochs[attempt] = self.last_epoch = epoch
+
+    def end(self, kind: Any, attempt: int, replaced: bool = False) -> None:
+        extra: dict[str, Any] = {
+            PreemptAttempt: {"signal": "SIGTERM"},
+            FailRun: {"reason": "error"},
+            LoseAttempt: {"replaced": replaced},
+        }.get(kind, {})
         command = kind(run_id=R, attempt=attempt, **extra)
-        self.send(command, self.life.report(kind.__name__, attempt), attempt)
+        self.send(command, self.life.report(kind.__name__, attempt, replaced), attempt)
 
     def save(self, attempt: int, step: int) -> None:
         if self.send(record_checkpoint(step, attempt), self.life.save(attempt, step)):
@@ -196,6 +231,7 @@ class RunLife(RuleBasedStateMachine):
             assert (run.resume_point.attempt, run.resume_point.step) == point
             assert run.resume_point.digest == digest(point[1], point[0])
         assert {each.number: each.outcome for each in run.attempts if each.outcome} == self.life.ends
+        assert {each.number: each.epoch for each in run.attempts} == self.epochs
         assert run.is_hidden == self.is_hidden
 
     @invariant()

@@ -29,6 +29,7 @@ from tracker.events.model import AliasMoved, ModelCreated, ModelRenamed, ModelVe
 from tracker.events.run import (
     RunArtifactRecorded,
     RunAttemptLost,
+    RunAttemptReturned,
     RunCancellationRequested,
     RunCancelled,
     RunCheckpointDeleted,
@@ -126,6 +127,7 @@ EXPECTED: dict[tuple[str, int], Event] = {
     ("RunPaused", 1): RunPaused(attempt=1, step=210, checkpoint=A),
     ("RunResumed", 1): RunResumed(attempt=2, reason="back"),
     ("RunAttemptLost", 1): RunAttemptLost(attempt=1, last_heartbeat_at=AT, resume_point=POINT),
+    ("RunAttemptReturned", 1): RunAttemptReturned(attempt=2, worker="host-7-0f3a9c1e", epoch=5),
     ("RunPreempted", 1): RunPreempted(attempt=1, signal="SIGTERM", step=210, checkpoint=A),
     ("RunRetried", 1): RunRetried(attempt=2, why="preemption"),
     ("RunCompleted", 1): RunCompleted(

@@ -19,7 +19,7 @@ from tracker.store import leases
 from tracker.store.appends import prepare
 from tracker.store.commit import settle
 from tracker.store.cursors import advance, read_cursor
-from tracker.store.engine import open_ledger, write
+from tracker.store.engine import open_ledger, read, write
 from tracker.store.log import Log
 from tracker.store.tables import cursors
 
@@ -119,6 +119,19 @@ def test_a_reader_of_eight_writers_misses_nothing(database_urls: tuple[str, str]
         assert [each.version for each in seen if each.stream == stream] == list(range(1, version + 1))
     times = [each.recorded_at for each in seen]
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_what_is_done_within_an_append_is_undone_where_it_got_in_meanwhile(log: Log, ledger: Engine) -> None:
+    write_ = to("run-1", 0)
+
+    def overtaken(conn: Connection) -> None:
+        log.append(write_)
+        advance(conn, cursors, "relay", 0, 5)
+
+    assert log.append(write_, within=overtaken) == log.head() == 1
+    with read(ledger) as conn:
+        assert read_cursor(conn, cursors, "relay") == 0
 
 
 def test_no_position_is_seen_before_all_below_it_are_committed(log: Log, ledger: Engine) -> None:

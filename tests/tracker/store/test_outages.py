@@ -20,8 +20,10 @@ from tests.tracker.store.samples import noted, to
 from tracker.errors import StoreUnavailable
 from tracker.store import leases
 from tracker.store.cursors import advance
+from tracker.store.direct import Direct
 from tracker.store.engine import is_postgresql, open_ledger, open_views, read, write
 from tracker.store.log import Log
+from tracker.store.statements import INSERT_AT_ONCE
 from tracker.store.tables import cursors
 
 
@@ -53,6 +55,18 @@ def lose_reply(engine: Engine, monkeypatch: pytest.MonkeyPatch, times: int = 1) 
             raise _broken(engine)
 
     monkeypatch.setattr(engine.dialect, "do_commit", commit)
+    fetch = Direct.fetch
+
+    def fetch_and_break(direct: Direct, statement: str, parameters: Any) -> Any:
+        """PostgreSQL's fast way is one statement, which commits itself."""
+        rows = fetch(direct, statement, parameters)
+        if statement == INSERT_AT_ONCE and left[0] > 0:
+            left[0] -= 1
+            direct.close()
+            raise StoreUnavailable("the ledger", "server closed the connection unexpectedly")
+        return rows
+
+    monkeypatch.setattr(Direct, "fetch", fetch_and_break)
 
 
 def _broken(engine: Engine) -> Exception:

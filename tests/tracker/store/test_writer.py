@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from tests.tracker.store.samples import noted, to
-from tracker.errors import StoreUnavailable
+from tracker.errors import StoreBusy, StoreUnavailable
 from tracker.store import writer as module
 from tracker.store.appends import Append, prepare
 from tracker.store.writer import Writer
@@ -19,7 +22,12 @@ class Commits:
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
+        self.events: list[int] = []
+        """Of each append, in order."""
+        self.threads: set[int] = set()
         self.problem: Exception | None = None
+        self.interruption: BaseException | None = None
+        """Of the next commit only."""
         self.gate = threading.Event()
         self.entered = threading.Event()
         self.ended = False
@@ -29,7 +37,12 @@ class Commits:
         self.gate.wait(10)
         if self.problem is not None:
             raise self.problem
+        interruption, self.interruption = self.interruption, None
+        if interruption is not None:
+            raise interruption
+        self.threads.add(threading.get_ident())
         self.sizes.append(len(appends))
+        self.events += (append.event_count for append in appends)
         return [append.event_count for append in appends]
 
     def end(self) -> None:
@@ -101,6 +114,18 @@ def test_a_caller_waits_for_room_only_so_long(
     assert writer.submit(some()).result(10) == 1
 
 
+def test_a_caller_that_cannot_wait_is_told_at_once(
+    writer: Writer, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "QUEUE_APPENDS", 1)
+    waiting = writer.submit(some(), room_seconds=0)
+    commits.entered.wait(10)
+    with pytest.raises(StoreBusy, match="too many"):
+        writer.submit(some(), room_seconds=0)
+    commits.gate.set()
+    assert waiting.result(10) == 1
+
+
 def test_what_is_cancelled_before_its_turn_is_not_committed(writer: Writer, commits: Commits) -> None:
     writer.submit(some())
     commits.entered.wait(10)
@@ -127,3 +152,203 @@ def test_closing_ends_the_thread_after_what_was_queued(writer: Writer, commits: 
     assert commits.ended
     with pytest.raises(StoreUnavailable, match="closed"):
         writer.submit(some())
+
+
+class Interrupted(BaseException):
+    """As Ctrl-C, or what a framework raises in a thread that it wants to end."""
+
+
+def in_thread(call: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    return thread
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for it, a bounded time."""
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_a_caller_that_is_alone_commits_in_its_own_thread(writer: Writer, commits: Commits) -> None:
+    commits.gate.set()
+    assert [writer.write(some(count)) for count in (1, 2, 3)] == [1, 2, 3]
+    assert commits.threads == {threading.get_ident()}
+
+
+def test_the_first_that_waits_commits_for_all_others(writer: Writer, commits: Commits) -> None:
+    answers: list[int] = []
+    first = in_thread(lambda: answers.append(writer.write(some(1))))
+    assert commits.entered.wait(10)
+    others = [in_thread(lambda count=count: answers.append(writer.write(some(count)))) for count in (2, 3, 4)]
+    until(lambda: len(writer._queue) == 3)
+    commits.gate.set()
+    for thread in (first, *others):
+        thread.join(10)
+    assert sorted(answers) == [1, 2, 3, 4]
+    assert commits.sizes == [1, 3]
+    assert len(commits.threads) == 2
+
+
+def test_a_caller_commits_what_was_submitted_before_it(writer: Writer, commits: Commits) -> None:
+    first = writer.submit(some(1))
+    assert commits.entered.wait(10)
+    later = [writer.submit(some(count)) for count in (2, 3)]
+    answers: list[int] = []
+    caller = in_thread(lambda: answers.append(writer.write(some(4))))
+    until(lambda: len(writer._queue) == 4)
+    commits.gate.set()
+    caller.join(10)
+    assert ([future.result(10) for future in (first, *later)], answers) == ([1, 2, 3], [4])
+    assert commits.sizes == [1, 3]
+
+
+def test_what_a_commit_raises_reaches_those_whom_another_committed_for(
+    writer: Writer, commits: Commits
+) -> None:
+    commits.problem = LookupError("a bug")
+    raised: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            writer.write(some())
+        except LookupError as problem:
+            raised.append(problem)
+
+    threads = [in_thread(write) for _ in range(4)]
+    until(lambda: len(writer._queue) == 3)
+    commits.gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(raised) == 4
+    commits.problem = None
+    assert writer.write(some(5)) == 5
+
+
+def test_an_interrupted_caller_leaves_its_commit_to_the_others(writer: Writer, commits: Commits) -> None:
+    """Two more came during its commit: they are committed by one of themselves, and it is told nothing."""
+    commits.interruption = Interrupted()
+    raised: list[BaseException] = []
+    answers: list[int] = []
+
+    def write() -> None:
+        try:
+            writer.write(some(9))
+        except Interrupted as problem:
+            raised.append(problem)
+
+    leader = in_thread(write)
+    assert commits.entered.wait(10)
+    others = [in_thread(lambda count=count: answers.append(writer.write(some(count)))) for count in (2, 3)]
+    until(lambda: len(writer._queue) == 2)
+    commits.gate.set()
+    for thread in (leader, *others):
+        thread.join(10)
+    assert len(raised) == 1
+    assert sorted(answers) == [2, 3]
+    assert not writer._queue
+    assert writer._queued_bytes == 0
+
+
+def test_one_who_is_interrupted_while_it_waits_is_not_committed(
+    writer: Writer, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = writer.submit(some(1))
+    assert commits.entered.wait(10)
+    monkeypatch.setattr(module._Bell, "wait", _interrupt)
+    with pytest.raises(Interrupted):
+        writer.write(some(2))
+    monkeypatch.undo()
+    commits.gate.set()
+    assert (first.result(10), writer.write(some(3))) == (1, 3)
+    assert commits.events == [1, 3]
+
+
+def _interrupt(bell: object, seconds: float = 0) -> None:
+    raise Interrupted
+
+
+def test_a_wake_that_is_lost_is_made_up_for(
+    writer: Writer, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if whoever was to wake the next had been interrupted just then."""
+    monkeypatch.setattr(module._Bell.wait, "__defaults__", (0.02,))
+    monkeypatch.setattr(writer, "_wake_next", lambda: None)
+    answers: list[int] = []
+    threads = [in_thread(lambda count=count: answers.append(writer.write(some(count)))) for count in (1, 2)]
+    until(lambda: len(writer._queue) == 1)
+    commits.gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(answers) == [1, 2]
+
+
+def test_closing_waits_for_the_commit_and_answers_those_who_queue(writer: Writer, commits: Commits) -> None:
+    answers: list[int] = []
+    threads = [
+        in_thread(lambda count=count: answers.append(writer.write(some(count)))) for count in (1, 2, 3)
+    ]
+    until(lambda: len(writer._queue) == 2)
+    closing = in_thread(writer.close)
+    until(lambda: writer._closed)
+    assert not commits.ended
+    commits.gate.set()
+    for thread in (*threads, closing):
+        thread.join(10)
+    assert sorted(answers) == [1, 2, 3]
+    assert commits.ended
+    writer.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        writer.write(some())
+
+
+def test_callers_are_committed_in_the_order_in_which_they_came(
+    writer: Writer, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So none starves, also where not all that wait fit into one commit."""
+    monkeypatch.setattr(module, "COMMIT_EVENTS", 5)
+    threads = []
+    for count in range(1, 8):
+        threads.append(in_thread(lambda count=count: writer.write(some(count))))
+        until(lambda count=count: len(writer._queue) == count - 1)
+        assert commits.entered.wait(10)
+    commits.gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert commits.events == list(range(1, 8))
+    assert commits.sizes == [1, 2, 2, 1, 1]
+
+
+def test_the_order_of_the_calls_is_the_order_of_the_commits(writer: Writer, commits: Commits) -> None:
+    futures = [writer.submit(some(count)) for count in range(1, 30)]
+    commits.gate.set()
+    assert [future.result(10) for future in futures] == list(range(1, 30))
+    assert commits.events == list(range(1, 30))
+
+
+FORK = """
+import os
+from tests.tracker.store.test_writer import some
+from tracker.errors import StoreBusy, StoreUnavailable
+from tracker.store.writer import Writer
+
+writer = Writer("the ledger", lambda appends: [1 for _ in appends], lambda: None)
+assert writer.write(some()) == 1
+if os.fork() == 0:
+    try:
+        writer.write(some())
+    except StoreUnavailable as problem:
+        print(problem, flush=True)
+    os._exit(0)
+os.wait()
+assert writer.write(some()) == 1
+"""
+
+
+def test_a_writer_that_a_fork_has_copied_says_so() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "before a fork" in done.stdout

@@ -39,7 +39,18 @@ class RequestRun(RunCommand, frozen=True, kw_only=True):
 
 
 class StartAttempt(AttemptCommand, frozen=True, kw_only=True):
-    """The claim. Where it goes on from is the run's decision, not the worker's."""
+    """The claim. Where it goes on from is the run's decision; that it starts from nothing may be asked for.
+
+    A run executed elsewhere that has failed or is paused goes on with the start of its next attempt.
+    """
+
+    worker: str
+    epoch: int
+    resume: bool = True
+
+
+class ReturnAttempt(AttemptCommand, frozen=True, kw_only=True):
+    """An attempt executed elsewhere was thought lost, and its worker holds the lease again."""
 
     worker: str
     epoch: int
@@ -109,6 +120,12 @@ class ConfirmCancellation(AttemptCommand, frozen=True, kw_only=True):
     step: int | None = None
 
 
+class ConfirmStop(AttemptCommand, frozen=True, kw_only=True):
+    """The attempt has stopped for whichever of the two was asked of it, at `step` where that is known."""
+
+    step: int | None = None
+
+
 class RequestPause(RunCommand, frozen=True, kw_only=True):
     """Pauses at once what is not executing, else asks the attempt to stop at a step boundary."""
 
@@ -122,26 +139,34 @@ class ConfirmPause(AttemptCommand, frozen=True, kw_only=True):
 
 
 class ResumeRun(RunCommand, frozen=True, kw_only=True):
-    """Back into the queue, as a new attempt."""
+    """Back into the queue, as a new attempt. Not of a run executed elsewhere: it is in no queue of ours."""
 
     reason: str = ""
 
 
 class LoseAttempt(AttemptCommand, frozen=True, kw_only=True):
-    """The lease has expired. A new attempt follows while `limits.attempts` allows it."""
+    """The lease has expired. A new attempt follows while `limits.attempts` allows it.
+
+    A run executed elsewhere fails instead: nobody here can execute it, and the lost attempt may return.
+    """
 
     last_heartbeat_at: datetime | None = None
+    replaced: bool = False
+    """The executor of a run executed elsewhere is back already and begins the next attempt."""
 
 
 class PreemptAttempt(AttemptCommand, frozen=True, kw_only=True):
-    """The machine is taken away. A new attempt follows, and none is counted."""
+    """The machine is taken away. A new attempt follows, and none is counted.
+
+    A run executed elsewhere fails instead, until its executor starts the next attempt.
+    """
 
     signal: str
     step: int | None = None
 
 
 class RetryRun(RunCommand, frozen=True, kw_only=True):
-    """A failed run once more, with a fresh allowance of attempts."""
+    """A failed run once more, with a fresh allowance of attempts. Not of a run executed elsewhere."""
 
 
 class CompleteRun(AttemptCommand, frozen=True, kw_only=True):
@@ -183,6 +208,7 @@ class ShowRun(RunCommand, frozen=True, kw_only=True):
 Command = (
     RequestRun
     | StartAttempt
+    | ReturnAttempt
     | RecordEnvironment
     | RecordParams
     | RecordCheckpoint
@@ -193,6 +219,7 @@ Command = (
     | ConfirmCancellation
     | RequestPause
     | ConfirmPause
+    | ConfirmStop
     | ResumeRun
     | LoseAttempt
     | PreemptAttempt

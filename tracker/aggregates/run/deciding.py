@@ -1,44 +1,37 @@
 """What a command leads to in the state that a run is in: events, nothing (it is so already), or a refusal.
 
-An attempt number is given once: every way back into the queue takes the next one, so that whatever
-still acts for an earlier attempt is refused for ever.
+An attempt number is given once: whatever makes a run go on takes the next one, so that whatever still
+acts for an earlier attempt is refused for ever.
 """
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Callable
+from typing import Any, assert_never, get_args
 
 from tracker.aggregates import errors
 from tracker.aggregates.facts import is_same
 from tracker.aggregates.run.checks import cancelled, paused
 from tracker.aggregates.run.commands import (
     Command,
-    CompleteRun,
-    ConfirmCancellation,
-    ConfirmPause,
     DeleteCheckpoint,
-    FailRun,
     HideRun,
-    LoseAttempt,
     NoteRun,
-    PreemptAttempt,
-    RecordArtifact,
-    RecordCheckpoint,
-    RecordEnvironment,
     RecordEvaluation,
-    RecordParams,
     RenameRun,
     RequestCancellation,
     RequestPause,
     RequestRun,
     ResumeRun,
     RetryRun,
+    ReturnAttempt,
     ShowRun,
     StartAttempt,
     TagRun,
 )
-from tracker.aggregates.run.ending import end_attempt
-from tracker.aggregates.run.recording import delete_checkpoint, record, record_evaluation
+from tracker.aggregates.run.ending import EndCommand, end_attempt
+from tracker.aggregates.run.recording import RecordCommand, delete_checkpoint, record, record_evaluation
+from tracker.aggregates.run.starting import return_attempt, start
 from tracker.aggregates.run.state import Run
 from tracker.aggregates.texts import check_keys, check_name, check_tags
 from tracker.errors import BadInput, NotFound
@@ -53,7 +46,6 @@ from tracker.events.run import (
     RunResumed,
     RunRetried,
     RunShown,
-    RunStarted,
     RunTagged,
 )
 
@@ -67,36 +59,7 @@ def decide(state: Run | None, command: Command) -> Events:
         return _request(state, command)
     if state is None:
         raise NotFound("run", command.run_id)
-    match command:
-        case StartAttempt():
-            return _start(state, command)
-        case RecordEnvironment() | RecordParams() | RecordCheckpoint() | RecordArtifact():
-            return record(state, command)
-        case RecordEvaluation():
-            return record_evaluation(state, command)
-        case DeleteCheckpoint():
-            return delete_checkpoint(state, command)
-        case RequestCancellation():
-            return _request_cancellation(state, command)
-        case RequestPause():
-            return _request_pause(state, command)
-        case ResumeRun():
-            return _resume(state, command)
-        case RetryRun():
-            return _retry(state, command)
-        case (
-            ConfirmCancellation()
-            | ConfirmPause()
-            | LoseAttempt()
-            | PreemptAttempt()
-            | CompleteRun()
-            | FailRun()
-        ):
-            return end_attempt(state, command)
-        case RenameRun() | TagRun() | NoteRun() | HideRun() | ShowRun():
-            return _describe(state, command)
-        case _:
-            assert_never(command)
+    return _DECIDE[type(command)](state, command)
 
 
 def _request(state: Run | None, command: RequestRun) -> Events:
@@ -123,28 +86,6 @@ def _request(state: Run | None, command: RequestRun) -> Events:
     if not is_same(state.requested, requested):
         raise errors.RunAlreadyRequested(command.run_id)
     return ()
-
-
-def _start(run: Run, command: StartAttempt) -> Events:
-    started = run.started(command.attempt)
-    if started is not None and (started.worker, started.epoch) == (command.worker, command.epoch):
-        return ()
-    if run.is_ended:
-        raise errors.RunAlreadyEnded(command.run_id, run.status)
-    if command.attempt != run.attempt:
-        raise errors.AttemptNotCurrent(command.run_id, command.attempt, run.attempt)
-    if started is not None:
-        raise errors.AttemptAlreadyStarted(command.run_id, command.attempt, started.worker)
-    if run.status == "paused":
-        raise errors.RunIsPaused(command.run_id)
-    return (
-        RunStarted(
-            attempt=command.attempt,
-            worker=command.worker,
-            epoch=command.epoch,
-            resumed_from=run.resume_point,
-        ),
-    )
 
 
 # stopping and going on
@@ -175,19 +116,26 @@ def _resume(run: Run, command: ResumeRun) -> Events:
         raise errors.RunAlreadyEnded(command.run_id, run.status)
     if run.status != "paused":
         raise errors.RunNotPaused(command.run_id, run.status)
+    if run.is_external:
+        raise errors.RunIsExternal(command.run_id)
     return (RunResumed(attempt=run.attempt + 1, reason=command.reason),)
 
 
 def _retry(run: Run, command: RetryRun) -> Events:
     if run.status != "failed":
         raise errors.RunNotFailed(command.run_id, run.status)
+    if run.is_external:
+        raise errors.RunIsExternal(command.run_id)
     return (RunRetried(attempt=run.attempt + 1, why="demand"),)
 
 
 # the human side: always allowed
 
 
-def _describe(run: Run, command: RenameRun | TagRun | NoteRun | HideRun | ShowRun) -> Events:
+_Description = RenameRun | TagRun | NoteRun | HideRun | ShowRun
+
+
+def _describe(run: Run, command: _Description) -> Events:
     match command:
         case RenameRun():
             check_name(command.name)
@@ -209,3 +157,19 @@ def _tag(run: Run, command: TagRun) -> Events:
     added = {key: value for key, value in command.added.items() if run.tags.get(key) != value}
     removed = tuple(key for key in command.removed if key in run.tags and key not in command.added)
     return (RunTagged(added=added, removed=removed),) if added or removed else ()
+
+
+_DECIDE: dict[type[Command], Callable[[Run, Any], Events]] = {
+    StartAttempt: start,
+    ReturnAttempt: return_attempt,
+    **dict.fromkeys(get_args(RecordCommand), record),
+    RecordEvaluation: record_evaluation,
+    DeleteCheckpoint: delete_checkpoint,
+    RequestCancellation: _request_cancellation,
+    RequestPause: _request_pause,
+    ResumeRun: _resume,
+    RetryRun: _retry,
+    **dict.fromkeys(get_args(EndCommand), end_attempt),
+    **dict.fromkeys(get_args(_Description), _describe),
+}
+"""By the command's type: a `match` over all of them tries one after the other. Without `RequestRun`."""

@@ -10,6 +10,7 @@ from tracker.aggregates.run.commands import (
     CompleteRun,
     ConfirmCancellation,
     ConfirmPause,
+    ConfirmStop,
     FailRun,
     LoseAttempt,
     PreemptAttempt,
@@ -18,12 +19,14 @@ from tracker.aggregates.run.state import Outcome, Run
 from tracker.events.run import RunAttemptLost, RunCompleted, RunEvent, RunFailed, RunPreempted, RunRetried
 
 Events = tuple[RunEvent, ...]
-EndCommand = ConfirmCancellation | ConfirmPause | LoseAttempt | PreemptAttempt | CompleteRun | FailRun
+EndCommand = (
+    ConfirmCancellation | ConfirmPause | ConfirmStop | LoseAttempt | PreemptAttempt | CompleteRun | FailRun
+)
 
 
 def end_attempt(run: Run, command: EndCommand) -> Events:
     attempt = run.started(command.attempt)
-    if attempt is not None and attempt.outcome == _outcome(command):
+    if attempt is not None and attempt.outcome in _outcomes(command):
         return ()
     if isinstance(command, FailRun) and command.attempt is None and run.status == "queued":
         return (_failed(command),)
@@ -33,6 +36,8 @@ def end_attempt(run: Run, command: EndCommand) -> Events:
             return _confirm_cancellation(run, command)
         case ConfirmPause():
             return _confirm_pause(run, command)
+        case ConfirmStop():
+            return _confirm_stop(run, command)
         case LoseAttempt():
             return _lose(run, command)
         case PreemptAttempt():
@@ -45,20 +50,23 @@ def end_attempt(run: Run, command: EndCommand) -> Events:
             assert_never(command)
 
 
-def _outcome(command: EndCommand) -> Outcome:
+def _outcomes(command: EndCommand) -> tuple[Outcome, ...]:
+    """Of an attempt that has ended so, the command tells nothing new."""
     match command:
         case ConfirmCancellation():
-            return "cancelled"
+            return ("cancelled",)
         case ConfirmPause():
-            return "paused"
+            return ("paused",)
+        case ConfirmStop():
+            return ("cancelled", "paused")
         case LoseAttempt():
-            return "lost"
+            return ("lost",)
         case PreemptAttempt():
-            return "preempted"
+            return ("preempted",)
         case CompleteRun():
-            return "completed"
+            return ("completed",)
         case FailRun():
-            return "failed"
+            return ("failed",)
         case _:
             assert_never(command)
 
@@ -75,6 +83,14 @@ def _confirm_pause(run: Run, command: ConfirmPause) -> Events:
     return (paused(run, command.step),)
 
 
+def _confirm_stop(run: Run, command: ConfirmStop) -> Events:
+    if run.cancellation_requested:
+        return (cancelled(run, command.step),)
+    if run.pause_requested:
+        return (paused(run, command.step),)
+    raise errors.StopNotRequested(command.run_id)
+
+
 def _lose(run: Run, command: LoseAttempt) -> Events:
     lost = RunAttemptLost(
         attempt=command.attempt,
@@ -82,10 +98,15 @@ def _lose(run: Run, command: LoseAttempt) -> Events:
         resume_point=run.resume_point,
     )
     is_wanted = run.status == "running"
-    if is_wanted and run.losses + 1 >= run.limits.attempts:
-        message = f"{run.losses + 1} attempts were lost"
-        return (lost, RunFailed(attempt=command.attempt, reason="worker-lost", message=message))
+    if is_wanted and run.is_external and not command.replaced:
+        return (lost, _gone(command.attempt, "nothing more was heard of it"))
+    if is_wanted and not run.is_external and run.losses + 1 >= run.limits.attempts:
+        return (lost, _gone(command.attempt, f"{run.losses + 1} attempts were lost"))
     return (lost, _after_interruption(run, "loss"))
+
+
+def _gone(attempt: int, message: str) -> RunFailed:
+    return RunFailed(attempt=attempt, reason="worker-lost", message=message)
 
 
 def _preempt(run: Run, command: PreemptAttempt) -> Events:
@@ -96,6 +117,8 @@ def _preempt(run: Run, command: PreemptAttempt) -> Events:
         step=point.step if command.step is None and point else command.step,
         checkpoint=point.digest if point else None,
     )
+    if run.is_external and run.status == "running":
+        return (preempted, _gone(command.attempt, f"ended by {command.signal}"))
     return (preempted, _after_interruption(run, "preemption"))
 
 

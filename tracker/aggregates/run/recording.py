@@ -33,7 +33,10 @@ from tracker.spec import Scalar
 Events = tuple[RunEvent, ...]
 
 
-def record(run: Run, command: RecordEnvironment | RecordParams | RecordCheckpoint | RecordArtifact) -> Events:
+RecordCommand = RecordEnvironment | RecordParams | RecordCheckpoint | RecordArtifact
+
+
+def record(run: Run, command: RecordCommand) -> Events:
     match command:
         case RecordEnvironment():
             return _record_environment(run, command)

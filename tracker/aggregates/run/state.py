@@ -6,9 +6,9 @@ after that point is off the line, kept but never gone on from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import reduce
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from tracker.events.base import Covers, ResumePoint
 from tracker.events.run import (
     RunArtifactRecorded,
     RunAttemptLost,
+    RunAttemptReturned,
     RunCancellationRequested,
     RunCancelled,
     RunCheckpointDeleted,
@@ -60,7 +61,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     resumed_from: ResumePoint | None
     environment: RunEnvironmentRecorded | None = None
     outcome: Outcome | None = None
-    """None while it executes."""
+    """None while it executes, also of one that was thought lost and has returned."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +100,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def limits(self) -> Limits:
         return self.requested.limits
+
+    @property
+    def is_external(self) -> bool:
+        """Executed elsewhere: it is in no queue of ours, and whoever executes it says when it goes on."""
+        return self.requested.external
 
     @property
     def is_active(self) -> bool:
@@ -161,34 +167,7 @@ def evolve(state: Run | None, event: RunEvent) -> Run:
         return _requested(event)
     if state is None:
         raise ValueError(f"{event.tag} stands before RunRequested")
-    return replace(_evolved(state, event), version=state.version + 1)
-
-
-def _evolved(run: Run, event: RunEvent) -> Run:
-    match event:
-        case RunRequested():
-            return _requested(event)
-        case RunStarted() | RunRetried() | RunResumed() | RunAttemptLost() | RunPreempted():
-            return _attempt_changed(run, event)
-        case RunCompleted() | RunFailed() | RunCancelled() | RunPaused():
-            return _stopped(run, event)
-        case RunCancellationRequested():
-            return replace(run, status="cancelling") if run.is_active else run
-        case RunPauseRequested():
-            return replace(run, status="pausing") if run.is_active else run
-        case (
-            RunEnvironmentRecorded()
-            | RunParamsRecorded()
-            | RunCheckpointed()
-            | RunCheckpointDeleted()
-            | RunArtifactRecorded()
-            | RunEvaluated()
-        ):
-            return _recorded(run, event)
-        case RunRenamed() | RunTagged() | RunNoted() | RunHidden() | RunShown():
-            return _described(run, event)
-        case _:
-            assert_never(event)
+    return replace(_EVOLVE[type(event)](state, event), version=state.version + 1)
 
 
 def _requested(event: RunRequested) -> Run:
@@ -203,9 +182,10 @@ def _requested(event: RunRequested) -> Run:
     )
 
 
-def _attempt_changed(
-    run: Run, event: RunStarted | RunRetried | RunResumed | RunAttemptLost | RunPreempted
-) -> Run:
+_AttemptChange = RunStarted | RunRetried | RunResumed | RunAttemptLost | RunAttemptReturned | RunPreempted
+
+
+def _attempt_changed(run: Run, event: _AttemptChange) -> Run:
     match event:
         case RunStarted():
             return _started(run, event)
@@ -216,10 +196,21 @@ def _attempt_changed(
             return replace(run, status="queued", attempt=event.attempt)
         case RunAttemptLost():
             return replace(_with_outcome(run, "lost"), losses=run.losses + 1)
+        case RunAttemptReturned():
+            return _returned(run, event)
         case RunPreempted():
             return _with_outcome(run, "preempted")
         case _:
             assert_never(event)
+
+
+def _returned(run: Run, event: RunAttemptReturned) -> Run:
+    """As if it had never been lost: what was asked of it stands, also the pause of a paused run."""
+    attempt = replace(run.attempts[-1], worker=event.worker, epoch=event.epoch, outcome=None)
+    attempts = (*run.attempts[:-1], attempt)
+    if run.is_active:
+        return replace(run, attempts=attempts)
+    return replace(run, status="pausing" if run.status == "paused" else "running", attempts=attempts)
 
 
 def _started(run: Run, event: RunStarted) -> Run:
@@ -246,7 +237,19 @@ def _cut(checkpoints: tuple[Checkpoint, ...], point: ResumePoint | None) -> tupl
     )
 
 
-def _stopped(run: Run, event: RunCompleted | RunFailed | RunCancelled | RunPaused) -> Run:
+_StopRequest = RunCancellationRequested | RunPauseRequested
+
+
+def _stop_requested(run: Run, event: _StopRequest) -> Run:
+    if not run.is_active:
+        return run
+    return replace(run, status="cancelling" if isinstance(event, RunCancellationRequested) else "pausing")
+
+
+_Stop = RunCompleted | RunFailed | RunCancelled | RunPaused
+
+
+def _stopped(run: Run, event: _Stop) -> Run:
     match event:
         case RunCompleted():
             return replace(_with_outcome(run, "completed"), status="completed")
@@ -267,15 +270,17 @@ def _with_outcome(run: Run, outcome: Outcome) -> Run:
     return replace(run, attempts=(*run.attempts[:-1], replace(run.current, outcome=outcome)))
 
 
-def _recorded(
-    run: Run,
-    event: RunEnvironmentRecorded
+_Record = (
+    RunEnvironmentRecorded
     | RunParamsRecorded
     | RunCheckpointed
     | RunCheckpointDeleted
     | RunArtifactRecorded
-    | RunEvaluated,
-) -> Run:
+    | RunEvaluated
+)
+
+
+def _recorded(run: Run, event: _Record) -> Run:
     match event:
         case RunEnvironmentRecorded():
             attempts = (*run.attempts[:-1], replace(run.attempts[-1], environment=event))
@@ -304,7 +309,10 @@ def _deleted(checkpoint: Checkpoint, event: RunCheckpointDeleted) -> Checkpoint:
     return replace(checkpoint, is_deleted=True)
 
 
-def _described(run: Run, event: RunRenamed | RunTagged | RunNoted | RunHidden | RunShown) -> Run:
+_Description = RunRenamed | RunTagged | RunNoted | RunHidden | RunShown
+
+
+def _described(run: Run, event: _Description) -> Run:
     match event:
         case RunRenamed():
             return replace(run, name=event.name)
@@ -319,3 +327,13 @@ def _described(run: Run, event: RunRenamed | RunTagged | RunNoted | RunHidden | 
             return replace(run, is_hidden=False)
         case _:
             assert_never(event)
+
+
+_EVOLVE: dict[type[RunEvent], Callable[[Run, Any], Run]] = {
+    **dict.fromkeys(get_args(_AttemptChange), _attempt_changed),
+    **dict.fromkeys(get_args(_StopRequest), _stop_requested),
+    **dict.fromkeys(get_args(_Stop), _stopped),
+    **dict.fromkeys(get_args(_Record), _recorded),
+    **dict.fromkeys(get_args(_Description), _described),
+}
+"""By the event's type: a `match` over all of them tries one after the other. Without `RunRequested`."""

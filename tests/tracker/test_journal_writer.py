@@ -1,0 +1,226 @@
+"""The writing side of a journal under strain: threads, signals, forks, bad records, a full disk."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.tracker.test_journal import RUN, batches_of, records_of
+from tracker import journal_writer
+from tracker.errors import BadInput, JournalBroken
+from tracker.events.telemetry import MAX_POINTS
+from tracker.journal import Ended, Mark, Opened, Points, Progress
+from tracker.journal_writer import Journal
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    journal = Journal(path, RUN, 1)
+    yield journal
+    journal.close()
+
+
+def test_steps_and_values_may_be_scalars_of_an_array_library(journal: Journal, path: Path) -> None:
+    journal.points(np.int64(3), 0, {"loss": np.float32(0.5), "count": np.int32(2)})
+    journal.sync()
+    assert records_of(path)[1:] == [Points(step=3, time=0, values={"loss": 0.5, "count": 2.0})]
+
+
+@pytest.mark.parametrize(
+    ("step", "values"),
+    [(1.0, {"loss": 1.0}), (1, {"a\udc80": 1.0}), (1, {"loss": "low"}), (2**63, {"loss": 1.0})],
+)
+def test_a_bad_point_is_refused_where_it_is_logged(
+    journal: Journal, path: Path, step: Any, values: Any
+) -> None:
+    with pytest.raises(BadInput):
+        journal.points(step, 0, values)
+
+    journal.points(2, 0, {"loss": 1.0})
+    journal.sync()
+    assert records_of(path)[1:] == [Points(step=2, time=0, values={"loss": 1.0})]
+
+
+def test_a_record_that_cannot_be_encoded_is_refused_and_the_next_is_written(
+    journal: Journal, path: Path
+) -> None:
+    with pytest.raises(TypeError):
+        journal.append(Progress(phase="training", done=object()))  # type: ignore[arg-type]
+
+    journal.append(Progress(phase="training", done=1))
+    journal.sync()
+    assert records_of(path)[1:] == [Progress(phase="training", done=1)]
+
+
+def test_a_step_of_many_names_measures_each_of_them_a_few_times_only(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+
+    def measure(key: str) -> int:
+        measured.append(key)
+        return key_bytes(key)
+
+    key_bytes = journal_writer._key_bytes
+    monkeypatch.setattr(journal_writer, "_key_bytes", measure)
+    names = [f"key {number}" for number in range(20_000)]
+    journal.points(1, 0, dict.fromkeys(names, 1.0))
+    journal.cut()
+    journal.sync()
+
+    assert [key for batch in batches_of(path) for points in batch for key in points.values] == names
+    assert len(measured) <= 3 * len(names)
+
+
+def test_a_cut_counts_what_was_logged_before_it_and_nothing_after(journal: Journal, path: Path) -> None:
+    for step in range(30):
+        journal.points(step, 0, {"loss": 1.0})
+        assert journal.cut() == step + 1
+    journal.sync()
+    assert [[points.step for points in batch] for batch in batches_of(path)] == [[n] for n in range(30)]
+
+
+def test_what_is_logged_reaches_the_file_without_being_asked_for(journal: Journal, path: Path) -> None:
+    journal.points(7, 0, {"loss": 1.0})
+    deadline = time.monotonic() + 10
+    while Points(step=7, time=0, values={"loss": 1.0}) not in records_of(path):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_points_of_several_threads_are_all_there_each_in_its_order(journal: Journal, path: Path) -> None:
+    def log(name: str) -> None:
+        for step in range(300):
+            journal.points(step, 0, {f"{name}/{key}": 0.0 for key in range(10)})
+            if step % 50 == 0:
+                journal.cut()
+
+    threads = [threading.Thread(target=log, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    journal.cut()
+    journal.sync()
+
+    batches = batches_of(path)
+    assert max(sum(len(points.values) for points in batch) for batch in batches) <= MAX_POINTS
+    for name in "abcd":
+        logged = [
+            (key, points.step)
+            for batch in batches
+            for points in batch
+            for key in points.values
+            if key.startswith(name)
+        ]
+        assert logged == [(f"{name}/{key}", step) for step in range(300) for key in range(10)]
+    marks = [record.number for record in records_of(path) if isinstance(record, Mark)]
+    assert marks == list(range(1, len(marks) + 1))
+
+
+def test_a_signal_handler_may_write_into_whatever_it_has_interrupted(journal: Journal, path: Path) -> None:
+    told: list[int] = []
+
+    def tell(number: int, frame: object) -> None:
+        told.append(len(told))
+        journal.append(Progress(phase="interrupted", done=told[-1]))
+        journal.sync()
+        signal.setitimer(signal.ITIMER_REAL, 0.002)  # one at a time, however long a sync takes
+
+    before = signal.signal(signal.SIGALRM, tell)
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+    try:
+        deadline = time.monotonic() + 30
+        while len(told) < 100:
+            journal.points(len(told), 0, {f"k{key}": 0.0 for key in range(20)})
+            assert time.monotonic() < deadline
+    finally:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    journal.sync()
+
+    written = [record.done for record in records_of(path) if isinstance(record, Progress)]
+    assert sorted(written) == told
+
+
+FORK = """
+import os, sys
+from pathlib import Path
+from tracker.errors import JournalBroken
+from tracker.journal_writer import Journal
+
+journal = Journal(Path(sys.argv[1]), "5f" * 16, 1)
+child = os.fork()
+if child == 0:
+    for call in (lambda: journal.points(1, 0, {"a": 1.0}), journal.cut, journal.sync, journal.close):
+        try:
+            call()
+        except JournalBroken as problem:
+            assert "fork" in str(problem)
+        else:
+            os._exit(1)
+    os._exit(7)
+journal.points(2, 0, {"a": 2.0})
+journal.close()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_fork_writes_nothing_and_waits_for_nothing(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() == "7"
+    assert records_of(path) == [
+        Opened(run_id=RUN, attempt=1),
+        Points(step=2, time=0, values={"a": 2.0}),
+        Mark(number=1),
+    ]
+
+
+def test_a_closed_journal_takes_nothing_more(path: Path) -> None:
+    journal = Journal(path, RUN, 1)
+    journal.close()
+    journal.close()
+
+    with pytest.raises(JournalBroken, match="closed"):
+        journal.points(1, 0, {"loss": 1.0})
+    with pytest.raises(JournalBroken, match="closed"):
+        journal.append(Ended(outcome="completed"))
+    with pytest.raises(JournalBroken, match="closed"):
+        journal.sync()
+    assert records_of(path) == [Opened(run_id=RUN, attempt=1)]
+
+
+def test_a_disk_that_refuses_at_the_end_is_told_by_the_close(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(path, RUN, 1)
+    journal.sync()
+
+    def refuse(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)  # a disk that fills up just now cannot be had otherwise
+    journal.points(1, 0, {"loss": 1.0})
+    with pytest.raises(JournalBroken, match="No space left"):
+        journal.close()

@@ -1,0 +1,125 @@
+"""What is remembered of aggregates is the fold of their streams, whatever happened to those."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker import states as module
+from tracker.aggregates.experiment import CreateExperiment, RenameExperiment
+from tracker.aggregates.registry import EXPERIMENT
+from tracker.dispatch import Dispatcher
+from tracker.envelope import Metadata, Recorded
+from tracker.errors import WrongExpectedVersion
+from tracker.ids import ExperimentId, Stream
+from tracker.states import States
+from tracker.store.memory import InMemoryLog
+
+ME = Metadata(actor="me")
+
+
+class Counting(InMemoryLog):
+    """Notes how many events it has handed out."""
+
+    handed_out = 0
+
+    def read(self, stream: str, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
+        recorded = super().read(stream, after=after, limit=limit)
+        self.handed_out += len(recorded)
+        return recorded
+
+
+def dispatcher(log: InMemoryLog) -> Dispatcher:
+    return Dispatcher(log, clock=lambda: datetime(2026, 1, 2, tzinfo=UTC))
+
+
+def create(id: str = "x") -> CreateExperiment:
+    return CreateExperiment(experiment_id=ExperimentId(id), name="one")
+
+
+def rename(name: str, id: str = "x") -> RenameExperiment:
+    return RenameExperiment(experiment_id=ExperimentId(id), name=name)
+
+
+def test_a_decision_reads_only_what_is_new_to_it() -> None:
+    log = Counting()
+    mine = dispatcher(log)
+    mine.dispatch(create(), ME)
+    for number in range(20):
+        mine.dispatch(rename(f"name {number}"), ME)
+    assert log.handed_out == 20
+
+
+def test_what_others_have_appended_is_in_the_next_decision() -> None:
+    log = InMemoryLog()
+    mine, theirs = dispatcher(log), dispatcher(log)
+    mine.dispatch(create(), ME)
+    theirs.dispatch(rename("theirs"), ME)
+    assert mine.dispatch(rename("theirs"), ME).events == ()
+    assert mine.load(EXPERIMENT, "x").name == "theirs"
+
+
+def test_a_refused_append_leaves_no_trace() -> None:
+    log = InMemoryLog()
+    mine = dispatcher(log)
+    mine.dispatch(create(), ME)
+    log.append = _refuse  # type: ignore[method-assign, assignment]
+    with pytest.raises(WrongExpectedVersion):
+        mine.dispatch(rename("never"), ME)
+    del log.append  # type: ignore[method-assign]
+    assert mine.load(EXPERIMENT, "x").name == "one"
+    assert mine.dispatch(rename("after all"), ME).version == 2
+
+
+def _refuse(*writes: object, **options: object) -> int:
+    raise WrongExpectedVersion("experiment-x", 1, 2)
+
+
+def test_a_ledger_that_was_restored_is_read_from_its_beginning() -> None:
+    """At the version that is remembered stands another event now, or none."""
+    log = InMemoryLog()
+    mine = dispatcher(log)
+    mine.dispatch(create(), ME)
+    mine.dispatch(rename("lost"), ME)
+    restored = InMemoryLog()
+    other = dispatcher(restored)
+    other.dispatch(create(), ME)
+    log.__dict__ |= restored.__dict__
+    assert mine.load(EXPERIMENT, "x").name == "one"
+    other.dispatch(rename("another"), ME)
+    assert mine.load(EXPERIMENT, "x").name == "another"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"), st.sampled_from("123")), max_size=30)
+)
+def test_two_who_take_turns_decide_as_one_who_remembers_nothing(turns: list[tuple[str, str, str]]) -> None:
+    log, reference = InMemoryLog(), InMemoryLog()
+    who = {"a": dispatcher(log), "b": dispatcher(log)}
+    for id in "xyz":
+        who["a"].dispatch(create(id), ME)
+        dispatcher(reference).dispatch(create(id), ME)
+    for name, id, to in turns:
+        done = who[name].dispatch(rename(to, id), ME)
+        assert done.events == dispatcher(reference).dispatch(rename(to, id), ME).events
+        assert done.position == reference.head() or not done.events
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = InMemoryLog()
+    mine = dispatcher(log)
+    for number in range(12):
+        mine.dispatch(create(str(number)), ME)
+    size_bytes = len(log.read(Stream("experiment-0"))[0].payload)
+    states = States(log)
+    monkeypatch.setattr(module, "KEPT_STATES", 5)
+    for number in range(12):
+        states.at(EXPERIMENT, Stream(f"experiment-{number}"))
+    assert list(states._kept) == [f"experiment-{number}" for number in range(7, 12)]
+    monkeypatch.setattr(module, "KEPT_BYTES", 2 * size_bytes)
+    states.at(EXPERIMENT, Stream("experiment-0"))
+    assert list(states._kept) == ["experiment-11", "experiment-0"]
+    assert states._kept_bytes == 2 * size_bytes
