@@ -12,16 +12,19 @@ from dramatiq.brokers.stub import StubBroker
 from tracker.errors import BadSetting
 
 MEMORY = "memory://"
+IDLE_MILLISECONDS = 1_000
+REDIS_IDLE_MILLISECONDS = 200
+"""Redis pushes nothing: an idle worker asks it less and less often, down to once in so long."""
 PREFETCH = 1
 """Counting the message at work: a second one would be hostage of a long training."""
 
 
 def open_broker(url: str, namespace: str) -> dramatiq.Broker:
     """Connects to nothing yet. Raises `BadSetting` for an address that is no broker's."""
-    scheme = url.partition("://")[0]
+    scheme = _scheme(url)
     if url == MEMORY:
         return StubBroker(middleware=[])
-    if scheme in ("redis", "rediss"):
+    if _is_redis(url):
         from dramatiq.brokers.redis import RedisBroker
 
         return RedisBroker(url=url, namespace=namespace, middleware=[])
@@ -32,7 +35,17 @@ def open_broker(url: str, namespace: str) -> dramatiq.Broker:
     raise BadSetting("RUNLEDGER_BROKER_URL", f"not memory://, redis:// or amqp://: {scheme}")
 
 
-def open_worker(broker: dramatiq.Broker, threads: int) -> dramatiq.Worker:
-    worker = dramatiq.Worker(broker, worker_threads=threads)
+def open_worker(broker: dramatiq.Broker, threads: int, url: str = MEMORY) -> dramatiq.Worker:
+    """For a broker of this address."""
+    idle = REDIS_IDLE_MILLISECONDS if _is_redis(url) else IDLE_MILLISECONDS
+    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=idle)
     worker.queue_prefetch = PREFETCH * threads
     return worker
+
+
+def _is_redis(url: str) -> bool:
+    return _scheme(url) in ("redis", "rediss")
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -18,37 +19,50 @@ OWN_VARIABLES = "RUNLEDGER_"
 
 
 class Child:
-    """Lives in a session of its own; ends by itself when the pipe to it closes."""
+    """Lives in a session of its own; ends by itself when the socket to it closes."""
 
-    def __init__(self, folder: Folder, environ: Mapping[str, str], lock: int) -> None:
-        with folder.output.open("ab") as output:
+    def __init__(
+        self,
+        words: Sequence[str],
+        environ: Mapping[str, str],
+        output: IO[bytes],
+        pass_fds: tuple[int, ...] = (),
+    ) -> None:
+        """Runs `python -P -m WORDS`; what it prints goes to `output`."""
+        self._socket, theirs = socket.socketpair()
+        with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "trainer.attempt", str(folder.path)],
-                stdin=subprocess.PIPE,
+                [sys.executable, "-P", "-m", *words],
+                stdin=theirs.fileno(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=dict(environ),
                 start_new_session=True,
-                pass_fds=(lock,),
+                pass_fds=pass_fds,
             )
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    @property
-    def _pipe(self) -> IO[bytes]:
-        if self._process.stdin is None:
-            raise RuntimeError("the process was started without a pipe")
-        return self._process.stdin
+    def say(self, line: str, files: Sequence[int] = ()) -> bool:
+        """Send it a line, and open files with it. False where it has ended meanwhile."""
+        try:
+            socket.send_fds(self._socket, [f"{line}\n".encode()], list(files))
+        except OSError:
+            return False
+        return True
+
+    def heard(self) -> bytes:
+        """What it has said since; never waits."""
+        try:
+            return self._socket.recv(4096, socket.MSG_DONTWAIT)
+        except OSError:
+            return b""
 
     def ask_to_stop(self) -> None:
         """At the next step boundary, with a checkpoint."""
-        try:
-            self._pipe.write(f"{STOP}\n".encode())
-            self._pipe.flush()
-        except (BrokenPipeError, ValueError):
-            return  # it has ended meanwhile
+        self.say(STOP)
 
     def terminate(self) -> None:
         self._signal(signal.SIGTERM)
@@ -60,9 +74,13 @@ class Child:
         """The exit status (negative: the signal) once it has ended; what it started has ended then too."""
         if self._process.returncode is None and self._has_ended():
             self._signal(signal.SIGKILL)  # while its number is still its own
-            self._process.wait()
-            self._close_pipe()
+            self._reap()
         return self._process.returncode
+
+    def end(self) -> None:
+        """Kill it and wait until it is gone."""
+        self.kill()
+        self._reap()
 
     def _has_ended(self) -> bool:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -75,13 +93,19 @@ class Child:
         except ProcessLookupError:
             return
 
-    def _close_pipe(self) -> None:
-        try:
-            self._pipe.close()
-        except BrokenPipeError:
-            return
+    def _reap(self) -> None:
+        self._process.wait()
+        self._socket.close()
 
 
+def start(folder: Folder, environ: Mapping[str, str], lock: int) -> Child:
+    """A fresh process for the attempt of this folder, which holds the folder's lock with us."""
+    with folder.output.open("ab") as output:
+        return Child(["trainer.attempt", str(folder.path)], environ, output, pass_fds=(lock,))
+
+
+CACHED_FROM_SECONDS = "0.2"
+"""What takes longer to compile is kept; jax would keep nothing that took less than a second."""
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda,cpu", "tpu": "tpu,cpu"}
 """What jax has to find, by what the run has asked for: it would fall back to the CPU without a word."""
 
@@ -93,6 +117,7 @@ def environment(
     handed = {name: value for name, value in environ.items() if not name.startswith(OWN_VARIABLES)}
     handed["PYTHONUNBUFFERED"] = "1"
     handed.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    handed.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", CACHED_FROM_SECONDS)
     if device in PLATFORMS:
         handed["JAX_PLATFORMS"] = PLATFORMS[device]
     flags = f"{handed.get('XLA_FLAGS', '')} {xla_flags}".strip()

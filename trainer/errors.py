@@ -2,13 +2,17 @@
 
     TrainerError
     ├── NotARecipe          what a recipe's reference names is no recipe
+    ├── NotAScorer          what a scorer's reference names is no scorer
+    ├── NoSource            a module of a recipe or scorer has no file
     ├── RecipesNotFound     the process that looks for recipes failed
     ├── RecipeNotHere       the worker does not have the recipe of the run that it has claimed
     ├── RecipeChanged       the recipe's source is not what the run was requested with
+    ├── ScorerNotHere       the worker does not have the scorer of a benchmark
+    ├── ScorerChanged       the scorer's source is not what the worker announced
+    ├── ScorerFailed        a scorer raised an error, or gave what is no score
     ├── MisusedContext      a recipe asked for something that cannot be given or recorded
     ├── TooLate             another worker has taken the row or holds the lease
-    ├── FolderInUse         somebody works in an attempt's folder
-    └── GaveUp              told to stop trying before it worked
+    └── FolderInUse         somebody works in an attempt's folder
 
 `trainer.attempt.execution.Terminated` is none of them: it is a signal, not an error.
 """
@@ -21,12 +25,29 @@ class TrainerError(Exception):
 
 
 class NotARecipe(TrainerError):
-    """What a recipe's reference names is no recipe, or one without source."""
+    """What a recipe's reference names is no recipe."""
 
     def __init__(self, reference: str, problem: str) -> None:
         super().__init__(f"{reference}: {problem}")
         self.reference = reference
         self.problem = problem
+
+
+class NotAScorer(TrainerError):
+    """What a scorer's reference names is no scorer."""
+
+    def __init__(self, reference: str, problem: str) -> None:
+        super().__init__(f"{reference}: {problem}")
+        self.reference = reference
+        self.problem = problem
+
+
+class NoSource(TrainerError):
+    """A module of a recipe or scorer has no file, so nothing says which code it is."""
+
+    def __init__(self, module: str) -> None:
+        super().__init__(f"{module}: no source")
+        self.module = module
 
 
 class RecipesNotFound(TrainerError):
@@ -50,6 +71,33 @@ class RecipeChanged(TrainerError):
         self.reference = reference
 
 
+class ScorerNotHere(TrainerError):
+    """The worker does not have the scorer that a benchmark names, or not in this version."""
+
+    def __init__(self, name: str, version: int) -> None:
+        super().__init__(f"scorer {name!r} version {version} is not installed here")
+        self.name = name
+        self.version = version
+
+
+class ScorerChanged(TrainerError):
+    """The scorer's source on this machine is not what the worker announced."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"{reference} has changed on this machine since the worker announced it")
+        self.reference = reference
+
+
+class ScorerFailed(TrainerError):
+    """A scorer raised an error, or gave something that is no score, for an item."""
+
+    def __init__(self, scorer: str, item_id: str, problem: str) -> None:
+        super().__init__(f"scorer {scorer!r} failed on item {item_id!r}: {problem}")
+        self.scorer = scorer
+        self.item_id = item_id
+        self.problem = problem
+
+
 class MisusedContext(TrainerError):
     """A recipe asked for something that its spec does not name, or that cannot be recorded in this order."""
 
@@ -64,7 +112,3 @@ class FolderInUse(TrainerError):
     def __init__(self, folder: str) -> None:
         super().__init__(f"somebody works in {folder}")
         self.folder = folder
-
-
-class GaveUp(TrainerError):
-    """Told to stop trying before it worked."""

@@ -7,20 +7,24 @@ taken over (`Fenced`) ends the telling.
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from tracker.aggregates.evaluation import CompleteEvaluation, RequestEvaluation, StartEvaluation
+from tracker import evaluating
 from tracker.aggregates.registry import AnyCommand
-from tracker.aggregates.run import RecordArtifact, RecordCheckpoint, RecordEnvironment, RecordEvaluation
+from tracker.aggregates.run import (
+    RecordArtifact,
+    RecordCheckpoint,
+    RecordEnvironment,
+    RecordParams,
+)
 from tracker.envelope import Fence
-from tracker.errors import BadInput, BlobMissing, Refused
+from tracker.errors import BadInput, BlobCorrupt, BlobMissing, Refused
 from tracker.events.base import Covers
-from tracker.ids import Digest, EvaluationId
-from tracker.journal import Artifact, Checkpoint, Environment, Evaluated
+from tracker.ids import Digest
+from tracker.journal import Artifact, Checkpoint, Environment, Evaluated, Params
 from trainer import prometheus
 from trainer.attempt.job import Folder
 from trainer.claims import Claim
@@ -28,8 +32,6 @@ from trainer.folders import name_of
 from trainer.services import Services
 
 logger = logging.getLogger(__name__)
-
-NAMESPACE = uuid.UUID("0c4c9a0e-91a7-5d53-8a53-0a5b8f2d6f5e")
 
 
 class Facts:
@@ -43,11 +45,16 @@ class Facts:
 
     def environment(self, record: Environment) -> None:
         fields = msgspec.structs.asdict(record)
+        del fields["time"]
         self._tell(
             record,
             RecordEnvironment(run_id=self._claim.run_id, attempt=self._claim.attempt, **fields),
             blobs=[record.code_diff_digest] if record.code_diff_digest else [],
         )
+
+    def params(self, record: Params) -> None:
+        command = RecordParams(run_id=self._claim.run_id, attempt=self._claim.attempt, params=record.params)
+        self._tell(record, command, blobs=[])
 
     def artifact(self, record: Artifact) -> None:
         command = RecordArtifact(
@@ -75,42 +82,22 @@ class Facts:
         blobs = [record.digest, *(found.predictions for found in evaluated)]
         self._tell(record, command, *evaluations, blobs=blobs)
 
-    def _evaluation(self, found: Evaluated, checkpoint: Checkpoint) -> list[AnyCommand]:
-        """Its id follows from what was evaluated, so that telling it again changes nothing."""
-        run_id, attempt = self._claim.run_id, self._claim.attempt
-        key = f"{run_id}/{attempt}/{found.step}/{found.benchmark_id}"
-        evaluation_id = EvaluationId(uuid.uuid5(NAMESPACE, key).hex)
-        return [
-            RequestEvaluation(
-                evaluation_id=evaluation_id,
-                run_id=run_id,
+    def _evaluation(self, found: Evaluated, checkpoint: Checkpoint) -> list[evaluating.Command]:
+        return evaluating.commands(
+            evaluating.Found(
+                run_id=self._claim.run_id,
+                attempt=self._claim.attempt,
                 step=found.step,
                 checkpoint=Digest(checkpoint.digest),
                 benchmark_id=found.benchmark_id,
-                requested_by=self._services.metadata.actor,
-            ),
-            StartEvaluation(
-                evaluation_id=evaluation_id,
-                attempt=1,
-                worker=self._services.worker_id,
-                epoch=self._claim.epoch,
-            ),
-            CompleteEvaluation(
-                evaluation_id=evaluation_id,
-                attempt=1,
                 scores=found.scores,
                 predictions=Digest(found.predictions),
                 items=found.items,
             ),
-            RecordEvaluation(
-                run_id=run_id,
-                attempt=attempt,
-                step=found.step,
-                benchmark_id=found.benchmark_id,
-                evaluation_id=evaluation_id,
-                scores=found.scores,
-            ),
-        ]
+            worker=self._services.worker_id,
+            epoch=self._claim.epoch,
+            actor=self._services.metadata.actor,
+        )
 
     def _tell(self, record: object, *commands: AnyCommand, blobs: Sequence[str]) -> None:
         try:
@@ -119,8 +106,8 @@ class Facts:
             self._services.dispatcher.dispatch_all(
                 *commands, metadata=self._services.metadata, fence=self._fence
             )
-        except (Refused, BadInput, BlobMissing) as refusal:
-            self.quarantine(record, refusal)
+        except (Refused, BadInput, BlobMissing, BlobCorrupt) as refusal:
+            self.set_aside(record, refusal)
             return
         for digest in blobs:
             self._staged(digest).unlink(missing_ok=True)
@@ -128,15 +115,17 @@ class Facts:
     def _upload(self, digest: str) -> None:
         staged = self._staged(digest)
         if staged.exists():
-            self._services.blobs.put_file(staged)
+            stored, _ = self._services.blobs.put_file(staged)
+            if stored != digest:
+                raise BlobCorrupt(digest, stored)
         elif not self._services.blobs.exists(digest):
             raise BlobMissing(digest)
 
     def _staged(self, digest: str) -> Path:
         return self._folder.staged / digest
 
-    def quarantine(self, record: object, problem: object) -> None:
-        """Set a record aside, with the reason, where a person can look at it."""
+    def set_aside(self, record: object, problem: object) -> None:
+        """Keep it, with the reason, where a person can look at it."""
         logger.error("%s attempt %d: set aside: %s", self._claim.stream, self._claim.attempt, problem)
         prometheus.SET_ASIDE.inc()
         path = self._services.quarantine / f"{name_of(self._claim.run_id, self._claim.attempt)}.jsonl"

@@ -28,12 +28,17 @@ def hold(folder: Folder) -> Iterator[int]:
     folder.path.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(lock, folder)
         yield lock
-    except BlockingIOError:
-        raise FolderInUse(str(folder.path)) from None
     finally:
         os.close(lock)
+
+
+def _take(lock: int, folder: Folder) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise FolderInUse(str(folder.path)) from None
 
 
 def name_of(run_id: RunId, attempt: int) -> str:

@@ -54,12 +54,15 @@ def _dataset(services: Services, digest: Any) -> Path:
 
 def _benchmark(services: Services, benchmark_id: Any) -> BenchmarkFile:
     defined = services.dispatcher.load(registry.BENCHMARK, benchmark_id).defined
+    scorer = services.scorer(defined.scorer, defined.scorer_version)
     return BenchmarkFile(
         benchmark_id=benchmark_id,
         dataset=defined.dataset,
         path=str(_dataset(services, defined.dataset)),
         scorer=defined.scorer,
         scorer_version=defined.scorer_version,
+        scorer_reference="" if scorer is None else scorer.reference,
+        scorer_digest="" if scorer is None else scorer.digest,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge
 
 ATTEMPTS = Gauge("runledger_trainer_attempts", "Attempts that this worker executes now.")
+SPARES = Gauge("runledger_trainer_spares", "Processes that have imported a recipe and wait for an attempt.")
 STARTED = Counter("runledger_trainer_attempts_started", "Attempts that were claimed.")
 ENDED = Counter("runledger_trainer_attempts_ended", "Attempts whose end was told.", ["how"])
 OVERTAKEN = Counter("runledger_trainer_attempts_overtaken", "Attempts that were stopped for a lost lease.")

@@ -6,20 +6,44 @@ all it sees is a `Context`. Found through the entry point group `runledger.recip
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from tracker.datasets import Item, read_items
 from tracker.events.base import Score
+from tracker.events.benchmark import Direction
 from tracker.spec import JsonObject
+from trainer.scoring import Answer, Scorer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Spec = TypeVar("Spec", bound=msgspec.Struct)
 
+DatasetRef: TypeAlias = Annotated[
+    str, msgspec.Meta(description="Digest of a dataset.", extra_json_schema={"x-runledger": "dataset"})
+]
+"""A field of a spec that names a dataset. Whoever launches may describe one in its place."""
+BenchmarkRef: TypeAlias = Annotated[
+    str, msgspec.Meta(description="Id of a benchmark.", extra_json_schema={"x-runledger": "benchmark"})
+]
+"""A field of a spec that names a benchmark, likewise; often `BenchmarkRef | None`."""
 
-class Diverged(Exception):
+
+class Diverged(FloatingPointError):
     """Training has left the finite numbers. Raised by a recipe, it ends the run with that reason."""
+
+
+class OwnScorer(msgspec.Struct, frozen=True, kw_only=True):
+    """A scorer that only one recipe can apply, because it needs more than the prediction: a loss, say."""
+
+    name: str
+    version: int
+    direction: Direction | None = None
+    description: str = ""
 
 
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +54,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     scorer: str
     scorer_version: int
+
+    def items(self) -> list[Item]:
+        """Its items, in the order of the dataset."""
+        return read_items(self.path)
 
 
 class Context(Protocol):
@@ -68,8 +96,30 @@ class Context(Protocol):
         Recorded together with the checkpoint of the same step, which the caller saves next.
         """
 
+    def scorer(self, benchmark_id: str) -> Scorer:
+        """The scorer of a benchmark that the spec names, as it is installed on this machine.
+
+        Raises `ScorerNotHere`, also for those that a recipe has of its own.
+        """
+
+    def evaluate(self, step: int, benchmark_id: str, answers: Iterable[Answer]) -> tuple[Score, ...]:
+        """Score the answers with the benchmark's scorer, keep a prediction row of each, and tell it.
+
+        As `evaluated`, with nothing left to do but to log the scores that come back. Raises
+        `ScorerFailed`.
+        """
+
     def artifact(self, file: Path, path: str, *, media_type: str = "application/octet-stream") -> None:
         """Keep a file under a relative name."""
+
+    def image(self, path: str, pixels: NDArray[Any]) -> None:
+        """Keep [height, width] or [height, width, 3] as a PNG: 0 to 255 as uint8, 0 to 1 as floats.
+
+        Floats outside are cut off; NaN is black.
+        """
+
+    def table(self, path: str, rows: Iterable[Mapping[str, Any] | msgspec.Struct]) -> None:
+        """Keep rows as JSON lines; NaN and infinities become "NaN", "Infinity" and "-Infinity"."""
 
     def environment(self, **fields: str) -> None:
         """Anything else that changes a result; joins the recorded flags."""
@@ -94,5 +144,9 @@ class Recipe(msgspec.Struct, Generic[Spec], frozen=True, kw_only=True):
     """Named starting points; each is complete but for what the schema has defaults for."""
     devices: tuple[str, ...] = ("cpu", "gpu", "tpu")
     description: str = ""
+    own_scorers: tuple[OwnScorer, ...] = ()
+    """Those that its benchmarks may have beside the scorers that are installed."""
     sources: tuple[str, ...] = ()
     """Modules whose source makes up the recipe's digest; its own module by default."""
+    imports: tuple[str, ...] = ()
+    """Modules that `train` imports late because they are heavy: a spare process imports them ahead."""

@@ -1,26 +1,26 @@
-"""Which recipes are installed here: `python -P -m trainer.recipes [module:attribute …]` prints them as JSON.
+"""Which recipes and scorers are installed: `python -P -m trainer.recipes < ASKED` prints them as JSON.
 
-Found through the entry point group `runledger.recipes` and the references given. Run as a process of
-its own, so that no import of a recipe's module weighs on the worker or ends it.
+Found through the entry point groups `runledger.recipes` and `runledger.scorers` and the references
+given. Run as a process of its own, so that no import of foreign code weighs on the worker or ends it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tracker.spec import JsonObject
+from trainer import scorers, sources
 from trainer.errors import NotARecipe, RecipesNotFound
-from trainer.recipe import Recipe
+from trainer.form import schema_of
+from trainer.recipe import OwnScorer, Recipe
+from trainer.scorers import FoundScorer
 
 GROUP = "runledger.recipes"
 DISCOVERY_SECONDS = 120.0
@@ -37,28 +37,40 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     presets: dict[str, JsonObject] = {}
     devices: tuple[str, ...] = ()
     description: str = ""
+    own_scorers: tuple[OwnScorer, ...] = ()
     problem: str | None = None
 
 
-def discover(references: Sequence[str]) -> list[Found]:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """References in addition to the entry points."""
+
+    recipes: tuple[str, ...] = ()
+    scorers: tuple[str, ...] = ()
+
+
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    recipes: tuple[Found, ...]
+    scorers: tuple[FoundScorer, ...]
+
+
+def discover(recipes: Sequence[str], scorers: Sequence[str] = ()) -> Installed:
     """What a fresh interpreter finds."""
+    asked = Asked(recipes=tuple(recipes), scorers=tuple(scorers))
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "trainer.recipes", *references],
+        [sys.executable, "-P", "-m", "trainer.recipes"],
+        input=msgspec.json.encode(asked),
         capture_output=True,
         timeout=DISCOVERY_SECONDS,
         check=False,
     )
     if done.returncode != 0:
         raise RecipesNotFound(done.stderr.decode(errors="replace").strip()[-2000:])
-    return msgspec.json.decode(done.stdout, type=list[Found])
+    return msgspec.json.decode(done.stdout, type=Installed)
 
 
 def load(reference: str) -> Recipe[Any]:
     """The recipe at `module:attribute`."""
-    module, _, attribute = reference.partition(":")
-    found = importlib.import_module(module)
-    for name in attribute.split("."):
-        found = getattr(found, name)
+    found = sources.load(reference)
     if not isinstance(found, Recipe):
         raise NotARecipe(reference, f"a {type(found).__name__} is no recipe")
     return found
@@ -66,22 +78,15 @@ def load(reference: str) -> Recipe[Any]:
 
 def digest_of(recipe: Recipe[Any], reference: str) -> str:
     """SHA-256 over the names and bytes of the files that make up the recipe."""
-    digest = hashlib.sha256(f"{recipe.name}\0{recipe.version}".encode())
-    for module in recipe.sources or (reference.partition(":")[0],):
-        for name, content in _sources(module):
-            digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
+    return sources.digest_of(recipe.name, recipe.version, recipe.sources or (reference.partition(":")[0],))
 
 
-def _sources(module: str) -> Iterator[tuple[str, bytes]]:
-    """A module's file, or all of a package's."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise NotARecipe(module, "no source")
-    origin = Path(spec.origin)
-    files = sorted(origin.parent.rglob("*.py")) if spec.submodule_search_locations else [origin]
-    for file in files:
-        yield f"{module}/{file.relative_to(origin.parent).as_posix()}", file.read_bytes()
+def look(asked: Asked) -> Installed:
+    """What this interpreter finds; imports all of it."""
+    return Installed(
+        recipes=tuple(_find(reference) for reference in _references(asked.recipes)),
+        scorers=tuple(scorers.find(reference) for reference in scorers.references(asked.scorers)),
+    )
 
 
 def _find(reference: str) -> Found:
@@ -92,10 +97,11 @@ def _find(reference: str) -> Found:
             name=recipe.name,
             version=recipe.version,
             digest=digest_of(recipe, reference),
-            schema=msgspec.json.schema(recipe.spec),
+            schema=schema_of(recipe.spec),
             presets=dict(recipe.presets),
             devices=recipe.devices,
             description=recipe.description,
+            own_scorers=recipe.own_scorers,
         )
     except Exception as error:  # noqa: BLE001 — foreign code; its problem is the answer
         return Found(reference=reference, problem=f"{type(error).__name__}: {error}")
@@ -107,5 +113,6 @@ def _references(given: Iterable[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    answer = msgspec.json.encode([_find(reference) for reference in _references(sys.argv[1:])])
-    sys.stdout.buffer.write(answer)
+    with redirect_stdout(sys.stderr):  # what foreign modules print is no part of the answer
+        installed = look(msgspec.json.decode(sys.stdin.buffer.read(), type=Asked))
+    sys.stdout.buffer.write(msgspec.json.encode(installed))

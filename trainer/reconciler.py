@@ -1,28 +1,30 @@
 """Ends every stuck state in bounded time: a message without effect, a lease that nobody renews.
 
-A lease counts as expired only by time in which this reconciler itself saw the database without a gap:
-after an outage, whoever is alive renews first.
+An attempt is lost once its lease has expired and this reconciler itself, by its own clock and without a
+gap, has seen the same heartbeat for as long as the lease lasts: after an outage of the database, and
+after a machine has slept, whoever is alive renews first.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from tracker.aggregates.run import LoseAttempt
 from tracker.dispatch import Dispatcher
-from tracker.envelope import Metadata
+from tracker.envelope import Metadata, from_micros
 from tracker.errors import Fenced, NotFound, Refused
-from tracker.ids import RunId, id_of, kind_of
+from tracker.ids import RunId, Stream, id_of, kind_of
 from tracker.store import dispatches, leases
 from tracker.store.dispatches import Dispatch
 from tracker.store.engine import read, write
 from tracker.store.leases import Lease
 from tracker.store.log import Log
+from tracker.store.tables import now_micros
 from trainer import prometheus
 from trainer.relay import Send, send
 
@@ -32,20 +34,26 @@ METADATA = Metadata(actor="reconciler")
 MAX_DOUBLINGS = 6
 
 
-class Observation:
-    """Since when the database has been seen without a gap."""
+class Sightings:
+    """Since when each lease has been seen with the heartbeat that it has now."""
 
     def __init__(self) -> None:
-        self._since: float | None = None
+        self._since: dict[tuple[Stream, int, datetime], float] = {}
         self._last = 0.0
 
-    def seen(self, now: float, gap_seconds: float) -> None:
-        if self._since is None or now - self._last > gap_seconds:
-            self._since = now
+    def look(self, held: Iterable[Lease], now: float, gap_seconds: float) -> None:
+        """All leases that are held `now`; after a gap everything counts anew."""
+        before = self._since if now - self._last <= gap_seconds else {}
+        self._since = {_heartbeat(lease): before.get(_heartbeat(lease), now) for lease in held}
         self._last = now
 
-    def seconds(self) -> float:
-        return 0.0 if self._since is None else self._last - self._since
+    def seconds(self, lease: Lease) -> float:
+        """For how long it has been looked at unrenewed."""
+        return self._last - self._since.get(_heartbeat(lease), self._last)
+
+
+def _heartbeat(lease: Lease) -> tuple[Stream, int, datetime]:
+    return (lease.stream, lease.epoch, lease.renewed_at)
 
 
 class Reconciler:
@@ -69,31 +77,30 @@ class Reconciler:
         self._resend_seconds = resend_seconds
         self._could_execute = could_execute
         self._clock = clock
-        self._observed = Observation()
+        self._sightings = Sightings()
 
     def step(self) -> None:
         """Once around. Raises `StoreUnavailable`, which makes a gap."""
         with read(self._log.engine) as conn:
+            active = leases.active(conn)
             expired = leases.expired(conn)
             unclaimed = dispatches.pending(conn, resend_after_seconds=self._resend_seconds)
-        self._observed.seen(self._clock(), self._lease_seconds / 2)
+            now = from_micros(conn.execute(select(now_micros())).scalar_one())
+        self._sightings.look([*active, *expired], self._clock(), self._lease_seconds / 2)
         for lease in expired:
-            if self._observed.seconds() >= (lease.expires_at - lease.renewed_at).total_seconds():
+            if self._sightings.seconds(lease) >= (lease.expires_at - lease.renewed_at).total_seconds():
                 self._lose(lease)
         for row in unclaimed:
-            if self._is_due(row):
+            if self._is_due(row, now):
                 logger.info("sent again: attempt %d of %s", row.attempt, row.stream)
                 send(self._log, self._send, row)
                 prometheus.SENT.labels("again").inc()
 
-    def _is_due(self, row: Dispatch) -> bool:
-        """Less and less often, as it may be waiting for its turn; soon where this worker is free."""
+    def _is_due(self, row: Dispatch, now: datetime) -> bool:
+        """By the database's clock; soon where this worker is free."""
         if row.sent_at is None:
             return False  # the relay's affair
-        if self._could_execute(row):
-            return True
-        wait = self._resend_seconds * 2 ** min(max(row.send_count - 1, 0), MAX_DOUBLINGS)
-        return row.sent_at + timedelta(seconds=wait) <= datetime.now(row.sent_at.tzinfo)
+        return self._could_execute(row) or row.sent_at + patience(row, self._resend_seconds) <= now
 
     def _lose(self, lease: Lease) -> None:
         """The fact and the lease's next epoch together; nothing where somebody else was faster."""
@@ -125,3 +132,8 @@ class Reconciler:
         with write(self._log.engine) as conn:
             leases.revoke(conn, lease.stream, lease.epoch)
             dispatches.mark_done(conn, lease.stream, lease.attempt)
+
+
+def patience(row: Dispatch, resend_seconds: float) -> timedelta:
+    """Twice as long after each message: it may be waiting for its turn."""
+    return timedelta(seconds=resend_seconds * 2 ** min(max(row.send_count - 1, 0), MAX_DOUBLINGS))

@@ -49,7 +49,7 @@ class Relay:
         self._scanned = 0
 
     def step(self) -> bool:
-        """Take what is new, send what waits. Whether there was anything to do."""
+        """Take what is new, send what waits. Whether there was anything to do: telemetry gives it nothing."""
         try:
             moved = self._take()
         except CursorMoved:
@@ -67,8 +67,9 @@ class Relay:
         asking = [each for each in page.events if each.type in ASKING or each.type in ENDING]
         if asking or page.scanned - self._cursor >= STRIDE:
             self._move(self._cursor, page, asking)
+        is_far_behind = page.scanned - self._scanned >= STRIDE
         self._scanned = page.scanned
-        return True
+        return bool(asking) or is_far_behind
 
     def _move(self, cursor: int, page: Page, found: list[Recorded]) -> None:
         states = [(each, self._run_at(each)) for each in found]

@@ -15,6 +15,7 @@ from tracker.ids import WorkerId
 from tracker.store.announcements import Worker
 from tracker.store.log import Log
 from trainer.recipes import Found
+from trainer.scorers import FoundScorer
 from trainer.settings import TrainerSettings
 
 
@@ -31,6 +32,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """As it is announced."""
     recipes: tuple[Found, ...]
     """Those that can be executed here."""
+    scorers: tuple[FoundScorer, ...] = ()
     data: Path
     """The worker's own folder: attempts and caches."""
     environ: Mapping[str, str]
@@ -63,3 +65,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
     def recipe(self, name: str, digest: str) -> Found | None:
         return next((found for found in self.recipes if (found.name, found.digest) == (name, digest)), None)
+
+    def scorer(self, name: str, version: int) -> FoundScorer | None:
+        found = (each for each in self.scorers if (each.name, each.version) == (name, version))
+        return next(found, None)

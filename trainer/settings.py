@@ -14,6 +14,8 @@ class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the queue, and on Redis the prefix of every key."""
     recipes: tuple[str, ...] = ()
     """`module:attribute,…`: recipes in addition to the entry points of `runledger.recipes`."""
+    scorers: tuple[str, ...] = ()
+    """`module:attribute,…`: scorers in addition to the entry points of `runledger.scorers`."""
     worker_id: str | None = None
     """Made up from host and process by default."""
     worker_labels: tuple[str, ...] = ()
@@ -30,15 +32,18 @@ class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Time to stop at a step boundary and save a checkpoint before the attempt is terminated."""
     terminate_seconds: float = 5.0
     """Time between SIGTERM and SIGKILL."""
+    spare_seconds: float = 300.0
+    """How long a process that has imported the last attempt's recipe waits for the next; 0: there is none."""
     xla_flags: str | None = None
     """XLA_FLAGS of attempts; by default deterministic operations on GPUs."""
 
     def __post_init__(self) -> None:
         if min(self.lease_seconds, self.poll_seconds, self.resend_seconds) <= 0:
             raise ValueError("lease_seconds, poll_seconds and resend_seconds must be positive")
-        if min(self.grace_seconds, self.terminate_seconds) < 0 or self.worker_threads < 1:
+        if min(self.grace_seconds, self.terminate_seconds, self.spare_seconds) < 0 or self.worker_threads < 1:
             raise ValueError(
-                "grace_seconds and terminate_seconds must not be negative, worker_threads 1 or more"
+                "grace_seconds, terminate_seconds and spare_seconds must not be negative,"
+                " worker_threads 1 or more"
             )
         if not all(
             key and equals for key, equals, _ in (label.partition("=") for label in self.worker_labels)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time as clock
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tracker.events.base import Score
+from trainer import scorers as included
+from trainer.artifacts import check_path, keep_image, keep_table
+from trainer.errors import MisusedContext, ScorerNotHere
 from trainer.recipe import Benchmark
+from trainer.scoring import Answer, Scorer, score_answers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,13 +51,16 @@ class StandaloneContext:
         *,
         datasets: Mapping[str, Path],
         benchmarks: Sequence[Benchmark] = (),
+        scorers: Sequence[Scorer] = (),
         checkpoint_folder: Path | None = None,
+        attempt: int = 1,
         stop_after: int | None = None,
     ) -> None:
-        """`stop_after` asks for a stop once a point of that step, or of a later one, was logged."""
+        """`scorers` are those beside `exact_match` and `numeric`. `stop_after` asks for a stop once a
+        point of that step, or of a later one, was logged."""
         self.folder = folder / "scratch"
         self.folder.mkdir(parents=True)
-        self.attempt = 1
+        self.attempt = attempt
         self.checkpoint_folder = checkpoint_folder
         self.points: list[Point] = []
         self.checkpoints: list[Saved] = []
@@ -56,38 +68,75 @@ class StandaloneContext:
         self.artifacts: dict[str, Path] = {}
         self.fields: dict[str, str] = {}
         self.phases: list[tuple[str, int | None, int | None]] = []
+        self.metrics: dict[str, float] = {}
+        """What the recipe returned, once it has."""
         self._kept = folder
         self._datasets = dict(datasets)
         self._benchmarks = {benchmark.benchmark_id: benchmark for benchmark in benchmarks}
-        self._stop_after = stop_after
+        known = (included.exact_match, included.numeric, *scorers)
+        self._scorers = {(scorer.name, scorer.version): scorer for scorer in known}
+        self._stop_after = math.inf if stop_after is None else stop_after
+        self._furthest = -math.inf
 
     def dataset(self, digest: str) -> Path:
-        return self._datasets[digest]
+        try:
+            return self._datasets[digest]
+        except KeyError:
+            raise MisusedContext(f"the spec names no dataset {digest!r}") from None
 
     def benchmark(self, benchmark_id: str) -> Benchmark:
-        return self._benchmarks[benchmark_id]
+        try:
+            return self._benchmarks[benchmark_id]
+        except KeyError:
+            raise MisusedContext(f"the spec names no benchmark {benchmark_id!r}") from None
 
     def log(self, metrics: Mapping[str, float], *, step: int, time: int | None = None) -> None:
         at = clock.time_ns() // 1000 if time is None else time
         self.points += [
             Point(key=key, step=step, time=at, value=float(value)) for key, value in metrics.items()
         ]
+        self._furthest = max(self._furthest, step)
 
     def checkpoint(self, step: int, save: Callable[[Path], None], *, loss: float | None = None) -> None:
         folder = self._kept / "checkpoints" / str(step)
-        folder.mkdir(parents=True)
-        save(folder)
+        saving = folder.with_name(f"saving-{step}")
+        shutil.rmtree(saving, ignore_errors=True)
+        saving.mkdir(parents=True)
+        save(saving)
+        shutil.rmtree(folder, ignore_errors=True)
+        saving.rename(folder)
         self.checkpoints.append(Saved(step=step, folder=folder, loss=loss))
 
     def evaluated(self, step: int, benchmark_id: str, scores: Sequence[Score], predictions: Path) -> None:
+        self.benchmark(benchmark_id)
         self.evaluations.append(
             Evaluated(step=step, benchmark_id=benchmark_id, scores=tuple(scores), predictions=predictions)
         )
 
+    def scorer(self, benchmark_id: str) -> Scorer:
+        benchmark = self.benchmark(benchmark_id)
+        named = (benchmark.scorer, benchmark.scorer_version)
+        if named not in self._scorers:
+            raise ScorerNotHere(*named)
+        return self._scorers[named]
+
+    def evaluate(self, step: int, benchmark_id: str, answers: Iterable[Answer]) -> tuple[Score, ...]:
+        file = self.folder / f"predictions-{benchmark_id}-{step}.jsonl"
+        scores = score_answers(self.scorer(benchmark_id), answers, file)
+        self.evaluated(step, benchmark_id, scores, file)
+        return scores
+
     def artifact(self, file: Path, path: str, *, media_type: str = "application/octet-stream") -> None:
+        check_path(path)
         kept = self._kept / "artifacts" / path
         kept.parent.mkdir(parents=True, exist_ok=True)
         self.artifacts[path] = Path(shutil.copyfile(file, kept))
+
+    def image(self, path: str, pixels: NDArray[Any]) -> None:
+        keep_image(self, path, pixels)
+
+    def table(self, path: str, rows: Iterable[Mapping[str, Any] | msgspec.Struct]) -> None:
+        keep_table(self, path, rows)
 
     def environment(self, **fields: str) -> None:
         self.fields |= fields
@@ -96,9 +145,7 @@ class StandaloneContext:
         self.phases.append((phase, done, total))
 
     def should_stop(self) -> bool:
-        if self._stop_after is None:
-            return False
-        return any(point.step >= self._stop_after for point in self.points)
+        return self._furthest >= self._stop_after
 
     def series(self, key: str) -> list[tuple[int, float]]:
         """(step, value) of the points of a metric, in the order in which they were logged."""

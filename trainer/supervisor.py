@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from tracker.aggregates.registry import AnyCommand
 from tracker.aggregates.run import FailRun, LoseAttempt, Run
-from tracker.errors import BlobCorrupt, BlobMissing, Fenced, NotFound, Refused
+from tracker.errors import BlobCorrupt, BlobMissing, Fenced, GaveUp, NotFound, Refused
 from tracker.store import dispatches, leases
 from trainer import prometheus
 from trainer.attempt.job import Folder, Job
@@ -24,7 +24,7 @@ from trainer.child import Child, environment
 from trainer.claims import Claim, load_run
 from trainer.conclusion import End, conclude
 from trainer.devices import DETERMINISTIC_GPU_FLAGS
-from trainer.errors import GaveUp, RecipeNotHere
+from trainer.errors import RecipeNotHere
 from trainer.facts import Facts
 from trainer.folders import hold, last_lines, name_of
 from trainer.heartbeat import Heartbeat
@@ -33,7 +33,8 @@ from trainer.preparation import prepare
 from trainer.progress import ProgressWatch
 from trainer.retrying import Retry
 from trainer.services import Services
-from trainer.shipper import Shipper
+from trainer.shipper import shipper
+from trainer.spares import Kind, Spares
 from trainer.watching import Watch
 
 logger = logging.getLogger(__name__)
@@ -54,8 +55,9 @@ class Drain(msgspec.Struct, frozen=True):
 
 
 class Supervisor:
-    def __init__(self, services: Services, claim: Claim, drain: Drain) -> None:
+    def __init__(self, services: Services, claim: Claim, drain: Drain, spares: Spares) -> None:
         self._services = services
+        self._spares = spares
         self._settings = services.settings
         self._claim = claim
         self._drain = drain
@@ -72,7 +74,7 @@ class Supervisor:
         )
         self._is_over = threading.Event()
         facts = Facts(services, claim, self._folder)
-        self._shipper = Shipper(
+        self._shipper = shipper(
             services, self._folder, claim.run_id, claim.attempt, facts=facts, give_up=drain.expired
         )
 
@@ -120,7 +122,12 @@ class Supervisor:
         """Returns once the child has ended and its journal is shipped."""
         kills = out_of_memory_kills()
         self._folder.write_job(job)
-        child = Child(self._folder, self._environ(run.requested.device.kind), lock)
+        kind = Kind(
+            reference=job.reference,
+            recipe_digest=job.recipe_digest,
+            environ=self._environ(run.requested.device.kind),
+        )
+        child = self._spares.start(kind, self._folder, lock)
         watch = Watch(
             child,
             self._progress,
@@ -128,8 +135,10 @@ class Supervisor:
             self._drain.begun,
             limits=run.limits,
             settings=self._settings,
+            on_first_step=lambda: self._spares.make(kind),
         )
-        shipping = threading.Thread(target=self._ship, name=f"shipper-{self._name[:8]}", daemon=True)
+        name = f"shipper-{self._name[:8]}"
+        shipping = threading.Thread(target=self._ship, args=(child,), name=name, daemon=True)
         shipping.start()
         try:
             status = watch.until_end()
@@ -137,12 +146,18 @@ class Supervisor:
             child.kill()
             self._is_over.set()
             shipping.join()
+            self._spares.make(kind)
         if not self._shipper.is_complete:
             raise GaveUp
         return self._describe_end(watch, status, out_of_memory_kills() > kills)
 
-    def _ship(self) -> None:
-        self._shipper.ship_until(self._is_over)
+    def _ship(self, child: Child) -> None:
+        """A training of which nothing can be told is in vain, however long it goes on."""
+        try:
+            self._shipper.ship_until(self._is_over)
+        except Exception:  # recorded; the attempt ends untold, and is lost with its lease
+            logger.exception("attempt %s cannot be shipped", self._name)
+            child.kill()
 
     def _describe_end(self, watch: Watch, status: int, was_out_of_memory: bool) -> End:
         return End(

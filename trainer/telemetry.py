@@ -15,18 +15,19 @@ from tracker.dispatch import Dispatcher
 from tracker.envelope import Metadata, NewEvent
 from tracker.events.base import Covers
 from tracker.events.telemetry import LogsRecorded, MetricsRecorded, TelemetryEvent
-from tracker.ids import RunId, telemetry_stream
+from tracker.ids import RunId, batch_event_id, output_event_id, telemetry_stream
 from tracker.journal import Points, metrics_recorded
 from tracker.store.log import Log
 from trainer import prometheus
 from trainer.services import Services
 
-NAMESPACE = uuid.UUID("6f0d4a6e-5d0f-5b1c-9d57-3f6c1c1f0b7a")
 OUTPUT_CHUNK_BYTES = 256 * 1024
+PORTION_EVENTS = 500
+"""Of at most 32 KB each."""
 
 
 class Telemetry:
-    """Every call may raise `StoreUnavailable`; after a conflict, `resume` says what has arrived."""
+    """Every call may raise `StoreUnavailable`, or a conflict after which it may be repeated."""
 
     def __init__(self, services: Services, run_id: RunId, attempt: int) -> None:
         self._log: Log = services.log
@@ -39,38 +40,41 @@ class Telemetry:
         self._stream = telemetry_stream(run_id, attempt)
         self._covers: dict[int, Covers] = {0: Covers(version=0, offset=0)}
         self.version = 0
-        self.marks = 0
+        self.batches = 0
         self.output_end = 0
 
     def resume(self) -> None:
-        """Read what the stream holds."""
-        for recorded in self._log.read(self._stream, after=self.version):
-            self._took(recorded.event, recorded.version)
+        """Read what the stream holds, a portion at a time: a long attempt's telemetry fills any memory."""
+        while found := self._log.read(self._stream, after=self.version, limit=PORTION_EVENTS):
+            for recorded in found:
+                self._took(recorded.event, recorded.version)
+            if len(found) < PORTION_EVENTS:
+                return
 
-    def covers(self, mark: int) -> Covers:
-        """The part of the stream that ends with the batch of that mark, which has been shipped."""
-        return self._covers[mark]
+    def covers(self, number: int) -> Covers:
+        return self._covers[number]
 
-    def ship_batch(self, mark: int, points: Sequence[Points]) -> None:
-        """Nothing happens where the batch is there already."""
-        if mark > self.marks:
-            self._append(f"mark:{mark}", metrics_recorded(points))
+    def ship_batch(self, number: int, points: Sequence[Points]) -> None:
+        self.resume()
+        if number > self.batches:
+            self._append(batch_event_id(self._run_id, self._attempt, number), metrics_recorded(points))
             prometheus.POINTS.inc(sum(len(each.values) for each in points))
 
     def ship_output(self, output: Path) -> bool:
-        """The next bytes of the output. Whether there were any."""
+        self.resume()
         chunk = _bytes_from(output, self.output_end)
         if not chunk:
             return False
         digest = self._blobs.put_bytes(chunk)
         start = self.output_end
-        self._append(f"output:{start}", LogsRecorded(start=start, size_bytes=len(chunk), digest=digest))
+        event = LogsRecorded(start=start, size_bytes=len(chunk), digest=digest)
+        self._append(output_event_id(self._run_id, self._attempt, start), event)
         prometheus.OUTPUT_BYTES.inc(len(chunk))
         return True
 
-    def _append(self, key: str, event: TelemetryEvent) -> None:
+    def _append(self, event_id: uuid.UUID, event: TelemetryEvent) -> None:
         new = NewEvent(
-            event_id=uuid.uuid5(NAMESPACE, f"{self._run_id}/{self._attempt}/{key}"),
+            event_id=event_id,
             event=event,
             occurred_at=self._clock(),
             metadata=self._metadata,
@@ -81,8 +85,8 @@ class Telemetry:
     def _took(self, event: object, version: int) -> None:
         self.version = version
         if isinstance(event, MetricsRecorded):
-            self.marks += 1
-            self._covers[self.marks] = Covers(version=version, offset=len(event.value) // 8)
+            self.batches += 1
+            self._covers[self.batches] = Covers(version=version, offset=len(event.value) // 8)
         elif isinstance(event, LogsRecorded):
             self.output_end = event.start + event.size_bytes
 

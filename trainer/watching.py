@@ -31,6 +31,7 @@ class Watch:
         *,
         limits: Limits,
         settings: TrainerSettings,
+        on_first_step: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._child = child
@@ -39,6 +40,8 @@ class Watch:
         self._preempted = preempted
         self._limits = limits
         self._settings = settings
+        self._on_first_step = on_first_step
+        self._has_stepped = False
         self._clock = clock
         self._started_at = clock()
         self._next_at = 0.0
@@ -57,6 +60,9 @@ class Watch:
     def look(self) -> None:
         """Once around: take in the progress, and press on where the child has to end."""
         self._progress.look()
+        if self._progress.step is not None and not self._has_stepped:
+            self._has_stepped = True
+            self._on_first_step()
         if self._heartbeat.is_lost.is_set():
             self._child.kill()
         elif self.cause is not None:

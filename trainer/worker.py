@@ -8,36 +8,42 @@ import socket
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import dramatiq
+from msgspec import convert
 
 from tracker.blobs import Blobs
 from tracker.dispatch import Dispatcher
 from tracker.errors import StoreUnavailable
 from tracker.ids import WorkerId, id_of
 from tracker.settings import StorageSettings
-from tracker.store import announcements
-from tracker.store.announcements import RecipeAnnouncement, Worker
+from tracker.store import announcements, hints
+from tracker.store.announcements import RecipeAnnouncement, ScorerAnnouncement, Worker
 from tracker.store.dispatches import Dispatch
 from tracker.store.engine import open_ledger, write
 from tracker.store.log import Log
-from trainer import actors, devices, leftovers, recipes
+from trainer import actors, devices, leftovers, prometheus, recipes
 from trainer.broker import MEMORY, open_broker, open_worker
 from trainer.claims import claim_best
+from trainer.loops import Loop, Prompt
 from trainer.recipes import Found
 from trainer.reconciler import Reconciler
 from trainer.relay import Relay
+from trainer.scorers import FoundScorer
 from trainer.services import Services, now
 from trainer.settings import TrainerSettings
+from trainer.spares import Spares
 from trainer.supervisor import Drain, Supervisor
 
 logger = logging.getLogger(__name__)
 
-RELAY_SECONDS = 0.1
+RELAY_SECONDS = 1.0
+"""How often the log is asked without any hint."""
 RECONCILE_SECONDS = 1.0
 TOUCH_SECONDS = 5.0
+SPARE_SECONDS = 5.0
 SWEEP_SECONDS = 10.0
 EMBEDDED_RESEND_SECONDS = 2.0
 FORGOTTEN_SECONDS = 3_600.0
@@ -52,7 +58,9 @@ def build_services(
     """Opens the log. Raises `StoreUnavailable` for what cannot be reached or written."""
     _check_writable(storage.data.absolute())
     log = Log(open_ledger(storage.ledger))
-    found = tuple(each for each in recipes.discover(settings.recipes) if _is_recipe(each))
+    installed = recipes.discover(settings.recipes, settings.scorers)
+    found = tuple(each for each in installed.recipes if _is_usable("recipe", each))
+    scorers = tuple(each for each in installed.scorers if _is_usable("scorer", each))
     return Services(
         log=log,
         blobs=Blobs(storage.blobs),
@@ -60,11 +68,12 @@ def build_services(
         settings=settings,
         worker=Worker(
             worker_id=WorkerId(settings.worker_id or make_worker_id()),
-            recipes=tuple(_announced(each) for each in found),
+            recipes=tuple(_announced(each, scorers) for each in found),
             devices=devices.detect(),
             labels=settings.labels,
         ),
         recipes=found,
+        scorers=scorers,
         data=storage.data.absolute(),
         environ=environ,
     )
@@ -93,13 +102,13 @@ def make_worker_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
 
 
-def _is_recipe(found: Found) -> bool:
+def _is_usable(kind: str, found: Found | FoundScorer) -> bool:
     if found.problem is not None:
-        logger.error("no recipe at %s: %s", found.reference, found.problem)
+        logger.error("no %s at %s: %s", kind, found.reference, found.problem)
     return found.problem is None
 
 
-def _announced(found: Found) -> RecipeAnnouncement:
+def _announced(found: Found, scorers: tuple[FoundScorer, ...]) -> RecipeAnnouncement:
     return RecipeAnnouncement(
         name=found.name,
         version=found.version,
@@ -108,6 +117,10 @@ def _announced(found: Found) -> RecipeAnnouncement:
         presets=found.presets,
         devices=found.devices,
         description=found.description,
+        scorers=(
+            *(convert(each, ScorerAnnouncement, from_attributes=True) for each in scorers),
+            *(convert(each, ScorerAnnouncement, from_attributes=True) for each in found.own_scorers),
+        ),
     )
 
 
@@ -129,18 +142,22 @@ class TrainerProcess:
             resend_seconds=resend_seconds(self._settings),
             could_execute=self._could_execute,
         )
+        self._spares = Spares(self._settings.spare_seconds)
+        prometheus.SPARES.set_function(lambda: float(self._spares.is_ready))
+        self._hints = hints.listen(services.log.engine)
         self._free = threading.BoundedSemaphore(self._settings.worker_threads)
 
     def run(self, stop: threading.Event) -> None:
         self._announce()
         reconcile_seconds = min(RECONCILE_SECONDS, self._settings.lease_seconds / 10)
         loops = [
-            Loop("relay", RELAY_SECONDS, self._relay.step, self._drain.begun),
+            Loop("relay", RELAY_SECONDS, self._relay.step, self._drain.begun, Prompt(self._hints).wait),
             Loop("reconciler", reconcile_seconds, self._reconciler.step, self._drain.begun),
             Loop("announcement", TOUCH_SECONDS, self._touch, self._drain.begun),
+            Loop("spare", SPARE_SECONDS, self._spares.look, self._drain.begun),
             Loop("leftovers", SWEEP_SECONDS, self._sweep, self._drain.begun),
         ]
-        worker = open_worker(self._broker, self._settings.worker_threads)
+        worker = open_worker(self._broker, self._settings.worker_threads, self._settings.broker_url)
         worker.start()
         for loop in loops:
             loop.start()
@@ -152,6 +169,7 @@ class TrainerProcess:
         """Preempt what trains, tell it, withdraw."""
         logger.info("worker %s ends", self._services.worker_id)
         self._drain.begun.set()
+        self._spares.close()
         patience = self._settings.grace_seconds + self._settings.terminate_seconds + TELL_SECONDS
         expiry = threading.Timer(patience, self._drain.expired.set)
         expiry.daemon = True
@@ -161,6 +179,7 @@ class TrainerProcess:
         self._drain.expired.set()
         for loop in loops:
             loop.join(timeout=TELL_SECONDS)
+        self._hints.close()
         self._withdraw()
         self._broker.close()
         self._services.log.close()
@@ -188,7 +207,7 @@ class TrainerProcess:
                 return
             if claim is None:
                 return
-            Supervisor(self._services, claim, self._drain).supervise()
+            Supervisor(self._services, claim, self._drain, self._spares).supervise()
 
     def _send(self, row: Dispatch) -> None:
         self._actor.send(id_of(row.stream), row.attempt)
@@ -212,27 +231,3 @@ class TrainerProcess:
                 announcements.withdraw(conn, self._services.worker_id)
         except StoreUnavailable as error:
             logger.warning("not withdrawn: %s", error)
-
-
-class Loop(threading.Thread):
-    """Does something again and again, at once where there was something to do; survives what it raises."""
-
-    def __init__(
-        self, name: str, seconds: float, step: Callable[[], bool | None], stop: threading.Event
-    ) -> None:
-        super().__init__(name=name, daemon=True)
-        self._seconds = seconds
-        self._step = step
-        self._stop_asked = stop
-
-    def run(self) -> None:
-        wait = 0.0
-        while not self._stop_asked.wait(wait):
-            try:
-                wait = 0.0 if self._step() else self._seconds
-            except StoreUnavailable as error:
-                logger.warning("%s waits: %s", self.name, error)
-                wait = max(self._seconds, 1.0)
-            except Exception:  # a broker that is away, say: recorded, and tried again
-                logger.exception("%s", self.name)
-                wait = max(self._seconds, 1.0)

@@ -16,6 +16,7 @@ from tests.trainer.world import ROOT, TOY
 from tracker.journal import Ended, Reader
 from trainer.attempt.job import Folder, Job
 from trainer.child import Child, environment
+from trainer.child import start as start_child
 from trainer.errors import FolderInUse
 from trainer.folders import hold
 
@@ -31,7 +32,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         environ = environment({**os.environ, "PYTHONPATH": str(ROOT)}, cache=tmp_path)
         with hold(folder) as lock:
             folder.write_job(Job(run_id="5f" * 16, attempt=1, reference=TOY, values=values))
-            children.append(Child(folder, environ, lock))
+            children.append(start_child(folder, environ, lock))
         return children[-1], folder
 
     yield start

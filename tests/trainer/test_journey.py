@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import update
 
-from tests.trainer.world import SOMEBODY, World
+from tests.trainer.world import SOMEBODY, Worker, World
 from tracker.aggregates.run import RequestCancellation, RequestPause, ResumeRun, Run
 from tracker.events.run import RunCancelled, RunCompleted, RunFailed, RunPreempted
 from tracker.ids import RunId
@@ -23,7 +24,7 @@ def start_gated(world: World, *, gate_at: int, **values: object) -> tuple[RunId,
     """A run that has logged `gate_at` steps and waits for its gate to open."""
     gate = world.folder / "gate"
     run_id = world.request(gate=str(gate), gate_at=gate_at, **values)
-    world.wait(lambda: f"step {gate_at} " in world.journal_output(run_id))
+    world.wait(lambda: world.journal_step(run_id) == gate_at)
     return run_id, gate
 
 
@@ -166,6 +167,45 @@ def test_a_worker_that_has_to_end_preempts_and_another_goes_on(sqlite_world: Wor
     sqlite_world.start_worker("second")
     run = sqlite_world.wait_for(run_id, "completed")
     assert attempts(run) == [(1, "preempted", None), (2, "completed", preempted.step)]
+
+
+def test_the_next_run_is_executed_by_the_spare_of_the_last(sqlite_world: World) -> None:
+    worker = sqlite_world.start_worker()
+    runs = []
+    for _ in range(2):
+        runs.append(sqlite_world.request(steps=3))
+        sqlite_world.wait_for(runs[-1], "completed")
+
+    assert "which was spare, begins" in worker.output()
+    assert sqlite_world.curve(runs[0]) == sqlite_world.curve(runs[1])
+    assert sqlite_world.output(runs[0]) == sqlite_world.output(runs[1])
+
+
+def test_a_killed_worker_leaves_no_spare_behind(sqlite_world: World) -> None:
+    worker = sqlite_world.start_worker()
+    sqlite_world.wait_for(sqlite_world.request(steps=3), "completed")
+    sqlite_world.wait(lambda: len(spares(worker)) == 1)
+    spare = spares(worker)[0]
+
+    worker.kill()
+
+    gone, _ = psutil.wait_procs([spare], timeout=30)
+    assert gone == [spare]
+
+
+def spares(worker: Worker) -> list[psutil.Process]:
+    children = psutil.Process(worker.process.pid).children()
+    return [child for child in children if "trainer.attempt.spare" in child.cmdline()]
+
+
+def test_a_run_begins_also_where_nobody_gives_a_hint(postgresql_world: World) -> None:
+    """Requests of these tests ring no bell: the poll finds them."""
+    worker = postgresql_world.start_worker()
+    postgresql_world.wait(lambda: "is ready" in worker.output())
+
+    run_id = postgresql_world.request(steps=1)
+
+    postgresql_world.wait_for(run_id, "completed")
 
 
 def test_limits_end_what_hangs_and_what_takes_too_long(sqlite_world: World) -> None:

@@ -60,6 +60,7 @@ def test_a_child_does_not_see_the_addresses_of_databases(tmp_path: Path) -> None
         "PATH": "/bin",
         "PYTHONUNBUFFERED": "1",
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
         "XLA_FLAGS": "--a --b",
     }
 

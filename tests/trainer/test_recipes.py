@@ -35,19 +35,19 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_recipe_is_found_by_reference(package: Path) -> None:
-    found = {each.name: each for each in recipes.discover(["my_recipes:recipe"])}
+    found = {each.name: each for each in recipes.discover(["my_recipes:recipe"]).recipes}
     mine = found["mine"]
     assert (mine.version, mine.reference, mine.problem) == (2, "my_recipes:recipe", None)
     assert mine.schema["$defs"]["Spec"]["additionalProperties"] is False
 
 
 def test_the_recipes_of_the_entry_points_are_found() -> None:
-    assert "lm" in {each.name for each in recipes.discover([])}
+    assert "lm" in {each.name for each in recipes.discover([]).recipes}
 
 
 def test_a_broken_recipe_is_reported_and_the_others_are_there(package: Path) -> None:
     (package / "__init__.py").write_text("1 / 0")
-    found = recipes.discover(["my_recipes:recipe", TOY, "absent:recipe"])
+    found = recipes.discover(["my_recipes:recipe", TOY, "absent:recipe"]).recipes
     problems = {each.reference: each.problem for each in found if each.problem}
     assert "ZeroDivisionError" in problems["my_recipes:recipe"]
     assert "ModuleNotFoundError" in problems["absent:recipe"]

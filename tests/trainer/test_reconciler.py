@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
+from sqlalchemy import Connection
 
 from tests.trainer.world import SOMEBODY, World
-from tracker.aggregates.run import FailRun, RequestCancellation
+from tracker.aggregates.run import FailRun, RequestCancellation, RequestPause, StartAttempt
 from tracker.ids import RunId, run_stream
 from tracker.store import dispatches, leases
 from tracker.store.dispatches import Dispatch
 from tracker.store.engine import read
+from tracker.store.leases import Lease
 from trainer.claims import Claim, claim_best
-from trainer.reconciler import Observation, Reconciler
+from trainer.reconciler import Reconciler, Sightings, patience
 from trainer.relay import Relay
 
 LEASE_SECONDS = 0.3
@@ -85,6 +88,40 @@ def test_an_attempt_whose_lease_expires_is_lost_and_tried_again(scene: Scene) ->
     assert (again.attempt, again.epoch) == (2, 3)
 
 
+def start_elsewhere(scene: Scene) -> RunId:
+    run_id = scene.world.request(asked={"external": True})
+    command = StartAttempt(run_id=run_id, attempt=1, worker="node-1", epoch=1)
+
+    def take(conn: Connection) -> None:
+        assert leases.claim(conn, run_stream(run_id), 1, "node-1", LEASE_SECONDS) == 1
+
+    scene.world.dispatcher.dispatch(command, SOMEBODY, within=take)
+    return run_id
+
+
+def test_an_attempt_executed_elsewhere_is_lost_and_nothing_is_queued(scene: Scene) -> None:
+    run_id = start_elsewhere(scene)
+    expire(scene)
+    scene.watch(1)
+    run = scene.world.run(run_id)
+    assert (run.status, run.attempt, run.attempts[0].outcome) == ("failed", 1, "lost")
+    assert scene.world.tags(run_id)[-2:] == ["RunAttemptLost", "RunFailed"]
+    scene.relay()
+    with read(scene.world.engine) as conn:
+        assert dispatches.waiting(conn) == []
+    assert claim_best(scene.world.services()) is None
+
+
+def test_an_attempt_executed_elsewhere_that_was_asked_to_stop_is_stopped_when_it_is_lost(
+    scene: Scene,
+) -> None:
+    run_id = start_elsewhere(scene)
+    scene.world.dispatcher.dispatch(RequestPause(run_id=run_id), SOMEBODY)
+    expire(scene)
+    scene.watch(1)
+    assert scene.world.run(run_id).status == "paused"
+
+
 def test_a_renewed_lease_is_not_lost(scene: Scene) -> None:
     run_id, claim = scene.claim()
     leases.renew(scene.world.engine, claim.stream, claim.epoch, 60)
@@ -97,6 +134,19 @@ def test_after_a_gap_the_time_counts_anew(scene: Scene) -> None:
     expire(scene)
     scene.reconciler.step()
     scene.now += 3600  # the database was away
+    scene.reconciler.step()
+    assert scene.world.run(run_id).status == "running"
+    leases.renew(scene.world.engine, claim.stream, claim.epoch, 60)
+    scene.watch(5)
+    assert scene.world.run(run_id).status == "running"
+
+
+def test_after_a_machine_has_slept_whoever_is_alive_renews_first(scene: Scene) -> None:
+    run_id, claim = scene.claim()
+    leases.renew(scene.world.engine, claim.stream, claim.epoch, 60)
+    scene.watch(5)
+    leases.renew(scene.world.engine, claim.stream, claim.epoch, 0.05)
+    expire(scene)  # by the database's clock alone: those of the processes stood still
     scene.reconciler.step()
     assert scene.world.run(run_id).status == "running"
     leases.renew(scene.world.engine, claim.stream, claim.epoch, 60)
@@ -148,6 +198,38 @@ def test_a_message_without_effect_is_sent_again_less_and_less_often(scene: Scene
     assert [row.send_count for row in scene.sent] == [1, 2, 3]
 
 
+def test_the_patience_for_a_message_is_told_by_the_clock_of_the_database(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Behind:
+            return cls(2001, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr("trainer.reconciler.datetime", Behind)  # this machine's clock is far behind
+    scene.world.request()
+    scene.relay()
+    deadline = time.monotonic() + 10
+    while not scene.sent:
+        assert time.monotonic() < deadline
+        scene.reconciler.step()
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("messages", "seconds"), [(1, 10), (2, 20), (3, 40), (7, 640), (50, 640)])
+def test_the_patience_for_a_message_doubles_up_to_a_bound(messages: int, seconds: int) -> None:
+    row = Dispatch(
+        stream=run_stream(RunId("5f" * 16)),
+        attempt=1,
+        position=1,
+        recipe="toy",
+        recipe_digest="",
+        requested_at=datetime(2026, 1, 1, tzinfo=UTC),
+        send_count=messages,
+    )
+    assert patience(row, resend_seconds=10) == timedelta(seconds=seconds)
+
+
 def test_a_free_worker_asks_again_without_growing_patience(scene: Scene) -> None:
     scene.world.request()
     scene.relay()
@@ -167,13 +249,42 @@ def test_a_free_worker_asks_again_without_growing_patience(scene: Scene) -> None
         time.sleep(0.01)
 
 
-def test_time_is_counted_only_while_it_is_seen() -> None:
-    observed = Observation()
-    assert observed.seconds() == 0
-    for now in (0.0, 1.0, 2.0):
-        observed.seen(now, gap_seconds=1.5)
-    assert observed.seconds() == 2.0
-    observed.seen(4.0, gap_seconds=1.5)
-    assert observed.seconds() == 0
-    observed.seen(5.0, gap_seconds=1.5)
-    assert observed.seconds() == 1.0
+def lease(renewed: int = 0, epoch: int = 1) -> Lease:
+    renewed_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=renewed)
+    return Lease(
+        stream=run_stream(RunId("5f" * 16)),
+        attempt=1,
+        epoch=epoch,
+        holder="w",
+        expires_at=renewed_at + timedelta(seconds=15),
+        renewed_at=renewed_at,
+        phase=None,
+        done=None,
+        total=None,
+        progressed_at=renewed_at,
+    )
+
+
+def test_a_lease_is_looked_at_for_as_long_as_it_is_seen_with_one_heartbeat() -> None:
+    sightings = Sightings()
+    for now in (10.0, 11.0, 12.0):
+        sightings.look([lease()], now, gap_seconds=1.5)
+    assert sightings.seconds(lease()) == 2.0
+
+
+@pytest.mark.parametrize("other", [lease(renewed=1), lease(epoch=2)], ids=["renewed", "claimed anew"])
+def test_with_another_heartbeat_the_time_counts_anew(other: Lease) -> None:
+    sightings = Sightings()
+    for now in (10.0, 11.0):
+        sightings.look([lease()], now, gap_seconds=1.5)
+    for now in (12.0, 13.0):
+        sightings.look([other], now, gap_seconds=1.5)
+    assert sightings.seconds(other) == 1.0
+    assert sightings.seconds(lease()) == 0.0
+
+
+def test_time_in_which_nothing_was_seen_does_not_count() -> None:
+    sightings = Sightings()
+    for now in (10.0, 11.0, 20.0, 21.0):
+        sightings.look([lease()], now, gap_seconds=1.5)
+    assert sightings.seconds(lease()) == 1.0

@@ -9,10 +9,13 @@ import pytest
 from tests.trainer.world import SOMEBODY, World
 from tracker.aggregates.run import (
     FailRun,
+    LoseAttempt,
+    PreemptAttempt,
     RequestCancellation,
     RequestPause,
     ResumeRun,
     RetryRun,
+    ReturnAttempt,
     StartAttempt,
 )
 from tracker.ids import RunId, run_stream
@@ -119,6 +122,24 @@ def test_every_way_back_into_the_queue_is_a_row(sqlite_world: World) -> None:
     say(world, ResumeRun(run_id=run_id))
     relay_all(relay)
     assert [row.attempt for row in rows(world)] == [3]
+
+
+def test_a_run_executed_elsewhere_is_never_queued(sqlite_world: World) -> None:
+    world = sqlite_world
+    run_id = world.request(asked={"external": True})
+    broker = Broker()
+    relay = Relay(world.log, broker.send)
+    start(world, run_id)
+    say(world, LoseAttempt(run_id=run_id, attempt=1))
+    say(world, ReturnAttempt(run_id=run_id, attempt=1, worker="w", epoch=3))
+    relay_all(relay)
+    say(world, LoseAttempt(run_id=run_id, attempt=1, replaced=True))
+    relay_all(relay)
+    start(world, run_id, 2)
+    say(world, PreemptAttempt(run_id=run_id, attempt=2, signal="SIGTERM"))
+    start(world, run_id, 3)
+    relay_all(relay)
+    assert (rows(world), broker.sent) == ([], [])
 
 
 def test_a_run_cancelled_while_it_waits_waits_no_more(world: World) -> None:

@@ -15,17 +15,18 @@ from tracker.events.base import Score
 from tracker.events.evaluation import EvaluationCompleted
 from tracker.ids import evaluation_stream
 from tracker.journal import Artifact, Checkpoint, Evaluated, Mark, Points, Record, encode_frame
+from tracker.shipping import Shipper
+from tracker.staging import Staging
 from tracker.store import leases
 from tracker.store.engine import write
 from trainer import leftovers
 from trainer.attempt.job import Folder
-from trainer.attempt.staging import Staging
 from trainer.claims import Claim, claim_best
 from trainer.facts import Facts
 from trainer.folders import hold
 from trainer.relay import Relay
 from trainer.services import Services
-from trainer.shipper import Shipper
+from trainer.shipper import shipper
 
 
 def point(step: int) -> Points:
@@ -61,7 +62,7 @@ class Scene:
     def shipper(self, services: Services | None = None, *, facts: bool = True) -> Shipper:
         services = services or self.services
         told = Facts(services, self.claim, self.folder) if facts else None
-        return Shipper(services, self.folder, self.run_id, 1, facts=told, give_up=threading.Event())
+        return shipper(services, self.folder, self.run_id, 1, facts=told, give_up=threading.Event())
 
     def ship(self, shipper: Shipper | None = None) -> Shipper:
         """All of it, as after the end of the child."""
@@ -110,6 +111,28 @@ def test_whoever_goes_on_ships_only_what_is_missing(scene: Scene) -> None:
     scene.write(point(3), Mark(number=3))
     scene.ship()
     assert scene.steps() == [1, 2, 3]
+
+
+def test_whoever_goes_on_after_a_long_attempt_reads_it_a_portion_at_a_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.telemetry.PORTION_EVENTS", 3)
+    for step in range(1, 9):
+        scene.write(point(step), Mark(number=step))
+    scene.ship()
+    scene.write(point(9), Mark(number=9))
+    read, sizes = scene.world.log.read, []
+
+    def counted(*stream: Any, **options: Any) -> Any:
+        found = read(*stream, **options)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(scene.world.log, "read", counted)
+    assert scene.ship().is_complete
+    assert max(sizes) == 3
+    monkeypatch.undo()
+    assert scene.steps() == list(range(1, 10))
 
 
 def test_a_checkpoint_follows_all_telemetry_it_covers(scene: Scene) -> None:
@@ -162,6 +185,15 @@ def test_what_the_run_refuses_is_set_aside_and_the_rest_goes_on(scene: Scene) ->
     assert "../escape" in set_aside[0]
 
 
+def test_a_checkpoint_whose_bytes_are_not_those_that_were_saved_is_set_aside(scene: Scene) -> None:
+    spoilt, good = scene.checkpoint(1, 0), scene.checkpoint(2, 0)
+    (scene.folder.staged / spoilt.digest).write_bytes(b"other bytes")
+    scene.write(spoilt, good)
+    scene.ship()
+    assert [saved.step for saved in scene.world.run(scene.run_id).checkpoints] == [2]
+    assert spoilt.digest in (scene.services.quarantine / f"{scene.run_id}-1.jsonl").read_text()
+
+
 def test_a_damaged_record_is_set_aside_and_the_rest_goes_on(scene: Scene) -> None:
     scene.write(point(1))
     with scene.folder.journal.open("ab") as file:
@@ -198,7 +230,7 @@ def test_an_outage_delays_and_loses_nothing(scene: Scene, monkeypatch: pytest.Mo
         return position
 
     monkeypatch.setattr(scene.world.log, "append", unreliable)
-    monkeypatch.setattr("trainer.retrying.FIRST_SECONDS", 0.001)
+    monkeypatch.setattr("tracker.retrying.FIRST_SECONDS", 0.001)
     for number in range(1, 11):
         scene.write(point(number), Mark(number=number), scene.checkpoint(number, number))
     scene.ship()

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from tracker.events.base import Score
+from tracker.journal import Points, Reader
 from trainer.recipe import Diverged, Recipe
 
 Dataset = Annotated[str | None, msgspec.Meta(extra_json_schema={"x-runledger": "dataset"})]
@@ -85,7 +86,7 @@ def _misbehave(spec: ToySpec, context: Any, step: int) -> None:
         case "memory":
             raise RuntimeError("RESOURCE_EXHAUSTED: out of memory while trying to allocate 1 byte")
         case "kill":
-            time.sleep(0.3)  # the journal's thread has written everything by then
+            _wait_until_written(context, step - 1)
             os.kill(os.getpid(), signal.SIGKILL)
         case "child":
             sleeping = subprocess.Popen(["sleep", "300"])
@@ -95,6 +96,19 @@ def _misbehave(spec: ToySpec, context: Any, step: int) -> None:
                 time.sleep(0.01)
         case "deaf":
             time.sleep(600)
+
+
+def _wait_until_written(context: Any, step: int) -> None:
+    """All that was logged stands in the journal."""
+    while step not in _steps_written(context.folder.parent / "journal"):
+        time.sleep(0.01)
+
+
+def _steps_written(journal: Path) -> set[int]:
+    reader, steps = Reader(journal), {0}
+    while entries := reader.read():
+        steps |= {entry.record.step for entry in entries if isinstance(entry.record, Points)}
+    return steps
 
 
 def _boundary(spec: ToySpec, context: Any, state: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ from tracker.store.announcements import Worker as AnnouncedWorker
 from tracker.store.engine import open_ledger
 from tracker.store.log import Log
 from trainer import recipes
+from trainer.progress import ProgressWatch
 from trainer.recipes import Found
 from trainer.services import Services, now
 from trainer.settings import TrainerSettings
@@ -200,6 +201,14 @@ class World:
         """What the attempt has printed, read where it is written."""
         found = list(self.folder.glob(f"data-*/attempts/{run_id}-{attempt}/output.log"))
         return found[0].read_text() if found else ""
+
+    def journal_step(self, run_id: RunId, attempt: int = 1) -> int | None:
+        """The newest step that stands in the attempt's journal: only that outlives its process."""
+        for path in self.folder.glob(f"data-*/attempts/{run_id}-{attempt}/journal"):
+            watch = ProgressWatch(path)
+            watch.look()
+            return watch.step
+        return None
 
     @contextmanager
     def outage(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from tracker.journal_writer import Journal
 from trainer.attempt.control import Control
@@ -20,25 +21,40 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -P -m trainer.attempt FOLDER\n")
         return 2
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("absl").setLevel(logging.WARNING)  # orbax tells each step of each save
-    folder = Folder(Path(arguments[0]).absolute())
-    job = folder.read_job()
+    set_up_logging()
     control = Control()
     control.listen(os.fdopen(os.dup(0), encoding="utf-8"))
-    _close_stdin()
+    close_stdin()
+    return work(Folder(Path(arguments[0]).absolute()), control)
+
+
+def work(folder: Folder, control: Control, imported: str | None = None) -> int:
+    """Execute the attempt of this folder. `imported` is the digest of the code that was loaded ahead."""
     signal.signal(signal.SIGTERM, _terminate)
+    job = folder.read_job()
     journal = Journal(folder.journal, job.run_id, job.attempt)
-    ended = execute(folder, job, journal, control)
+    ended = execute(folder, job, journal, control, imported)
     journal.close()
     return 1 if ended.outcome == "failed" else 0
 
 
-def _close_stdin() -> None:
-    """Nothing of the recipe may read the supervisor's pipe."""
+def set_up_logging() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("absl").setLevel(logging.WARNING)  # orbax tells each step of each save
+
+
+def close_stdin() -> None:
+    """Nothing of the recipe may read what the supervisor says."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
+
+
+def end(status: int) -> NoReturn:
+    """At once: threads that a recipe left behind do not hold the device."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
@@ -48,7 +64,4 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)  # threads that a recipe left behind do not hold the device
+    end(main(sys.argv[1:]))

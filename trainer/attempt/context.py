@@ -5,23 +5,29 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time as clock
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 import msgspec
 
+from tracker import environment
+from tracker.errors import BadInput
 from tracker.events.base import Score
 from tracker.journal import Artifact, Checkpoint, Environment, Evaluated, Progress
 from tracker.journal_writer import Journal
-from trainer.attempt import environment
+from tracker.points import check_int64
+from tracker.staging import Staging
+from trainer import scorers
+from trainer.artifacts import check_path, keep_image, keep_table
 from trainer.attempt.control import Control
 from trainer.attempt.job import Folder, Job
-from trainer.attempt.staging import Staging
-from trainer.errors import MisusedContext
+from trainer.errors import MisusedContext, ScorerNotHere
 from trainer.recipe import Benchmark
+from trainer.scoring import Answer, Scorer, score_answers
 
-MAX_NAME_LENGTH = 250
-INT64 = range(-(2**63), 2**63)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class AttemptContext:
@@ -37,6 +43,9 @@ class AttemptContext:
         self._source = source
         self._staging = Staging(folder.staged)
         self._benchmarks = {found.benchmark_id: found.as_benchmark() for found in job.benchmarks}
+        self._scorers = {
+            found.benchmark_id: (found.scorer_reference, found.scorer_digest) for found in job.benchmarks
+        }
         self._fields: dict[str, str] = {}
         self._environment_recorded = False
         self._unsaved: list[Evaluated] = []
@@ -68,25 +77,24 @@ class AttemptContext:
             raise MisusedContext(f"the spec names no benchmark {benchmark_id!r}") from None
 
     def log(self, metrics: Mapping[str, float], *, step: int, time: int | None = None) -> None:
-        at = clock.time_ns() // 1000 if time is None else time
-        if step not in INT64 or at not in INT64:
-            raise MisusedContext(f"step {step} or time {at} does not fit into 64 bits")
         self.record_environment()
-        self.last_step = step
-        self._journal.points(step, at, {_checked(key): float(value) for key, value in metrics.items()})
+        try:
+            self._journal.points(step, clock.time_ns() // 1000 if time is None else time, metrics)
+        except BadInput as problem:
+            raise MisusedContext(str(problem)) from None
+        self.last_step = int(step)
 
     def checkpoint(self, step: int, save: Callable[[Path], None], *, loss: float | None = None) -> None:
         if any(found.step != step for found in self._unsaved):
             raise MisusedContext(f"evaluations of another step than {step} wait for a checkpoint")
+        at, lost = _whole("step", step), _float("loss", loss)
         self.record_environment()
         mark = self._journal.cut()
         digest, size_bytes = self._pack(save)
-        self._journal.append(
-            Checkpoint(step=step, digest=digest, size_bytes=size_bytes, loss=loss, mark=mark)
-        )
+        self._journal.append(Checkpoint(step=at, digest=digest, size_bytes=size_bytes, loss=lost, mark=mark))
         self._journal.sync()
         self._unsaved.clear()
-        self.last_step = step
+        self.last_step = at
 
     def _pack(self, save: Callable[[Path], None]) -> tuple[str, int]:
         folder = Path(tempfile.mkdtemp(dir=self._folder.path, prefix="saving-"))
@@ -101,22 +109,39 @@ class AttemptContext:
         self.record_environment()
         digest, _ = self._staging.put_file(predictions)
         record = Evaluated(
-            step=step,
+            step=_whole("step", step),
             benchmark_id=benchmark_id,
-            scores=tuple(scores),
+            scores=tuple(map(_plain, scores)),
             predictions=digest,
             items=_count_lines(predictions),
         )
         self._journal.append(record)
         self._unsaved.append(record)
 
+    def scorer(self, benchmark_id: str) -> Scorer:
+        benchmark = self.benchmark(benchmark_id)
+        reference, digest = self._scorers[benchmark_id]
+        if not reference:
+            raise ScorerNotHere(benchmark.scorer, benchmark.scorer_version)
+        return scorers.load(reference, digest)
+
+    def evaluate(self, step: int, benchmark_id: str, answers: Iterable[Answer]) -> tuple[Score, ...]:
+        file = self.folder / f"predictions-{benchmark_id}-{step}.jsonl"
+        scores = score_answers(self.scorer(benchmark_id), answers, file)
+        self.evaluated(step, benchmark_id, scores, file)
+        return scores
+
     def artifact(self, file: Path, path: str, *, media_type: str = "application/octet-stream") -> None:
-        parts = path.split("/")
-        if not path or path.startswith("/") or ".." in parts or "" in parts or "\\" in path:
-            raise MisusedContext(f"an artifact's path is relative, with forward slashes: {path!r}")
+        check_path(path)
         self.record_environment()
         digest, size_bytes = self._staging.put_file(file)
         self._journal.append(Artifact(path=path, digest=digest, size_bytes=size_bytes, media_type=media_type))
+
+    def image(self, path: str, pixels: NDArray[Any]) -> None:
+        keep_image(self, path, pixels)
+
+    def table(self, path: str, rows: Iterable[Mapping[str, Any] | msgspec.Struct]) -> None:
+        keep_table(self, path, rows)
 
     def environment(self, **fields: str) -> None:
         if self._environment_recorded:
@@ -124,7 +149,9 @@ class AttemptContext:
         self._fields |= fields
 
     def progress(self, phase: str, done: int | None = None, total: int | None = None) -> None:
-        self._journal.append(Progress(phase=phase, done=done, total=total))
+        given = {"done": done, "total": total}
+        counts = {name: _whole(name, count) for name, count in given.items() if count is not None}
+        self._journal.append(Progress(phase=phase, **counts))
 
     def should_stop(self) -> bool:
         return self._control.should_stop()
@@ -145,7 +172,7 @@ class AttemptContext:
         found = environment.observe(
             seed=seed if isinstance(seed, int) else None,
             dataset_digest=next(iter(self._job.datasets)) if len(self._job.datasets) == 1 else None,
-            fields=self._fields,
+            fields=self._fields | self._scorer_fields(),
         )
         if self._source is None:
             return found
@@ -156,11 +183,36 @@ class AttemptContext:
             code_diff_digest=self._staging.put_bytes(diff)[0] if diff else None,
         )
 
+    def _scorer_fields(self) -> dict[str, str]:
+        """Which scorers, and which source of them, the scores of this attempt come from."""
+        return {
+            f"scorer {found.scorer} {found.scorer_version}": found.scorer_digest
+            for found in self._job.benchmarks
+            if found.scorer_digest
+        }
 
-def _checked(key: str) -> str:
-    if not isinstance(key, str) or not 0 < len(key) <= MAX_NAME_LENGTH:
-        raise MisusedContext(f"a metric's name has 1 to {MAX_NAME_LENGTH} characters: {key!r}")
-    return key
+
+def _whole(place: str, number: SupportsIndex) -> int:
+    """What arrays and their scalars count as; the journal holds plain numbers only."""
+    try:
+        return check_int64(place, number)
+    except BadInput as problem:
+        raise MisusedContext(str(problem)) from None
+
+
+def _float(place: str, number: SupportsFloat | None) -> float | None:
+    try:
+        return None if number is None else float(number)
+    except (TypeError, ValueError, OverflowError) as problem:
+        raise MisusedContext(f"{place}: {problem}") from None
+
+
+def _plain(score: Score) -> Score:
+    value = _float(score.name, score.value)
+    assert value is not None
+    low, high = _float(score.name, score.low), _float(score.name, score.high)
+    count, unscored = _whole(score.name, score.count), _whole(score.name, score.unscored)
+    return msgspec.structs.replace(score, value=value, low=low, high=high, count=count, unscored=unscored)
 
 
 def _count_lines(path: Path) -> int:

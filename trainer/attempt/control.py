@@ -6,7 +6,8 @@ import logging
 import os
 import signal
 import threading
-from typing import IO
+from collections.abc import Iterable
+from typing import IO, NoReturn
 
 logger = logging.getLogger(__name__)
 
@@ -27,17 +28,20 @@ class Control:
 
     def listen(self, pipe: IO[str]) -> None:
         """Follow the pipe in a thread; when it ends, this process and its group end at once."""
-        threading.Thread(target=self._follow, args=(pipe,), name="control", daemon=True).start()
+        threading.Thread(target=self.follow, args=(pipe,), name="control", daemon=True).start()
 
-    def _follow(self, pipe: IO[str]) -> None:
-        for line in pipe:
-            if line.strip() == STOP:
-                self._stop.set()
-        logger.error("the supervisor is gone")
-        end_group()
+    def follow(self, lines: Iterable[str]) -> NoReturn:
+        """The same, in the caller's thread."""
+        try:
+            for line in lines:
+                if line.strip() == STOP:
+                    self._stop.set()
+        finally:  # also where reading fails: a socket may end with an error
+            logger.error("the supervisor is gone")
+            end_group()
 
 
-def end_group() -> None:
+def end_group() -> NoReturn:
     """No orphan holds an accelerator: kill this process and all that it started."""
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)

@@ -7,35 +7,39 @@ import logging
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from tracker.failures import failed, spelled
 from tracker.journal import Ended, Progress
 from tracker.journal_writer import Journal
+from tracker.staging import unpack
 from trainer import recipes
 from trainer.attempt.context import AttemptContext
 from trainer.attempt.control import Control
 from trainer.attempt.job import Folder, Job
-from trainer.attempt.staging import unpack
 from trainer.errors import RecipeChanged
-from trainer.recipe import Diverged, Recipe
+from trainer.recipe import Recipe
 
 logger = logging.getLogger(__name__)
-
-MAX_MESSAGE_LENGTH = 2_000
 
 
 class Terminated(BaseException):
     """SIGTERM: the grace period for a stop at a step boundary is over."""
 
 
-def execute(folder: Folder, job: Job, journal: Journal, control: Control) -> Ended:
-    """Train; whatever happens, the journal ends with how."""
+def execute(
+    folder: Folder, job: Job, journal: Journal, control: Control, imported: str | None = None
+) -> Ended:
+    """Train; whatever happens, the journal ends with how.
+
+    `imported` is the digest of the recipe's source as it was when this process loaded it, ahead of the job.
+    """
     context: AttemptContext | None = None
     try:
         journal.append(Progress(phase="starting"))
-        recipe = _load(job)
+        recipe = _load(job, imported)
         context = AttemptContext(folder, job, journal, control, _source_of(job.reference))
         ended = _train(recipe, folder, job, context, control)
     except Terminated:
@@ -63,36 +67,18 @@ def _train(recipe: Recipe[Any], folder: Folder, job: Job, context: AttemptContex
     )
 
 
-def _load(job: Job) -> Recipe[Any]:
+def _load(job: Job, imported: str | None) -> Recipe[Any]:
     recipe = recipes.load(job.reference)
-    if job.recipe_digest and recipes.digest_of(recipe, job.reference) != job.recipe_digest:
+    found = recipes.digest_of(recipe, job.reference)
+    if job.recipe_digest and {found, imported or found} != {job.recipe_digest}:
         raise RecipeChanged(job.reference)
     return recipe
 
 
 def _floats(metrics: Mapping[str, float] | None) -> dict[str, float]:
-    return {str(key): float(value) for key, value in (metrics or {}).items()}
+    return {spelled(str(key)): float(value) for key, value in (metrics or {}).items()}
 
 
 def _source_of(reference: str) -> Path | None:
     source = importlib.import_module(reference.partition(":")[0]).__file__
     return Path(source) if source else None
-
-
-def failed(error: BaseException, step: int | None) -> Ended:
-    return Ended(
-        outcome="failed",
-        step=step,
-        reason=reason_of(error),
-        error_class=type(error).__qualname__,
-        message=str(error)[:MAX_MESSAGE_LENGTH],
-    )
-
-
-def reason_of(error: BaseException) -> Literal["error", "diverged", "out-of-memory"]:
-    """XLA says that a device's memory is exhausted through the status in its message."""
-    if isinstance(error, Diverged):
-        return "diverged"
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-        return "out-of-memory"
-    return "error"

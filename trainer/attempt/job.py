@@ -18,6 +18,9 @@ class BenchmarkFile(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     scorer: str
     scorer_version: int
+    scorer_reference: str = ""
+    """Where the scorer is found; empty for one that only the recipe can apply, or that is not here."""
+    scorer_digest: str = ""
 
     def as_benchmark(self) -> Benchmark:
         return Benchmark(

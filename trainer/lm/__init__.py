@@ -9,7 +9,14 @@ from collections.abc import Mapping
 
 from trainer.lm.presets import PRESETS
 from trainer.lm.spec import LmSpec
-from trainer.recipe import Context, Recipe
+from trainer.recipe import Context, OwnScorer, Recipe
+
+LOSS = OwnScorer(
+    name="loss",
+    version=1,
+    direction="minimize",
+    description="Nats per token of what is to be said, with perplexity and bits per byte beside it.",
+)
 
 
 def _train(spec: LmSpec, context: Context) -> Mapping[str, float]:
@@ -24,5 +31,7 @@ lm: Recipe[LmSpec] = Recipe(
     spec=LmSpec,
     train=_train,
     presets=PRESETS,
+    own_scorers=(LOSS,),
+    imports=("trainer.lm.loop",),
     description="A causal language model trained from scratch on reasoning traces or text.",
 )

@@ -7,15 +7,13 @@ is not learned (padding, prompts) is masked out of the loss. No item is cut or l
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-import msgspec
 import numpy as np
 from grain import MapDataset
 from numpy.typing import NDArray
 
-from tracker.datasets import Item, Text, Trace, load, question_digest
+from tracker.datasets import Item, Text, Trace, question_digest
 from trainer.lm import spec
 from trainer.lm.errors import BadData, Overlap
 from trainer.lm.tokenizer import Tokenizer
@@ -39,14 +37,6 @@ class Rows(NamedTuple):
 
     tokens: Tokens
     learned: Learned
-
-
-def read_items(path: Path) -> list[Item]:
-    """The items of a dataset's canonical bytes, of whichever format they are."""
-    with path.open("rb") as lines:
-        first = msgspec.json.decode(lines.readline(), type=dict[str, object])
-        lines.seek(0)
-        return list(load("text" if "text" in first else "traces", lines))
 
 
 def refuse_overlap(training: Sequence[Item], heldout: Sequence[Item]) -> None:

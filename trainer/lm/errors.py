@@ -3,7 +3,6 @@
 LmError
 ├── BadData             a dataset that the spec cannot be trained or evaluated on
 ├── Overlap             training data and benchmark share items
-├── UnknownScorer       a benchmark whose scorer, or whose scorer's version, is not known here
 ├── WrongCheckpoint     a checkpoint that was not written by a run of this spec
 └── Diverged            the loss or the gradient is not a finite number any more
 """
@@ -31,15 +30,6 @@ class Overlap(LmError):
         super().__init__(f"{len(item_ids)} of {total} benchmark items are in the training data: {shown}")
         self.item_ids = tuple(item_ids)
         self.total = total
-
-
-class UnknownScorer(LmError):
-    """No such scorer, or not in this version."""
-
-    def __init__(self, scorer: str, version: int) -> None:
-        super().__init__(f"scorer {scorer!r} version {version} is not known to this recipe")
-        self.scorer = scorer
-        self.version = version
 
 
 class WrongCheckpoint(LmError):

@@ -1,36 +1,30 @@
 """Held-out evaluation of a state: every item once, deterministically, one prediction row an item.
 
-Scorers that read answers generate greedily and compare what stands behind the answer mark; `loss` is
-the negative log-likelihood. A scorer is known by name and version; each score has a 95 % interval.
+Scorers read what was generated greedily behind the answer mark; `loss`, which is this recipe's own, is
+the negative log-likelihood. Each score has a 95 % interval.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import jax
 import msgspec
 import numpy as np
-from scipy import stats
 
 from tracker.datasets import Item, Text, Trace
 from tracker.events.base import Score
 from trainer.lm import spec
 from trainer.lm.data import ANSWER_MARK, Encoded, Rows, encode_items, prompt_of
-from trainer.lm.errors import BadData, UnknownScorer
+from trainer.lm.errors import BadData
 from trainer.lm.generate import Generated, Generator
 from trainer.lm.step import Network, Params, target_losses
 from trainer.lm.tokenizer import Tokenizer
-from trainer.recipe import Benchmark
+from trainer.scoring import QUANTILE, Scorer, score_item, summarize
 
-CONFIDENCE = 0.95
-
-Verdict: TypeAlias = Callable[[str, str], bool]
-"""(expected, extracted) to whether that is right."""
 OnDone: TypeAlias = Callable[[int, int], None]
 """Told after each batch how many items of how many are done."""
 
@@ -43,7 +37,8 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     expected: str
     prediction: str
     extracted: str | None
-    score: float
+    score: float | None
+    """None where the scorer had none to give."""
     tokens: int
     finish: str
     """`end`, or `length` where generation was cut off."""
@@ -64,26 +59,22 @@ class Examiner(Protocol):
 
 
 def make_examiner(
-    benchmark: Benchmark, items: Sequence[Item], lm: spec.LmSpec, network: Network, tokenizer: Tokenizer
+    scorer: Scorer | None, items: Sequence[Item], lm: spec.LmSpec, network: Network, tokenizer: Tokenizer
 ) -> Examiner:
-    """Raises `UnknownScorer`, and `BadData` for items that the scorer cannot score."""
-    if benchmark.scorer_version != 1:
-        raise UnknownScorer(benchmark.scorer, benchmark.scorer_version)
-    if benchmark.scorer == "loss":
+    """By loss where there is no scorer. Raises `BadData` for items that the scorer cannot score."""
+    if scorer is None:
         return LossExaminer(items, lm, network, tokenizer)
-    if benchmark.scorer not in VERDICTS:
-        raise UnknownScorer(benchmark.scorer, benchmark.scorer_version)
-    return AnswerExaminer(benchmark.scorer, items, lm, network, tokenizer)
+    return AnswerExaminer(scorer, items, lm, network, tokenizer)
 
 
 class AnswerExaminer:
-    """Greedy generation; the score is the share of right answers with Wilson's interval."""
+    """Greedy generation, then the scorer on what stands behind the answer mark, or on nothing."""
 
     def __init__(
-        self, scorer: str, items: Sequence[Item], lm: spec.LmSpec, network: Network, tokenizer: Tokenizer
+        self, scorer: Scorer, items: Sequence[Item], lm: spec.LmSpec, network: Network, tokenizer: Tokenizer
     ) -> None:
         self._scorer = scorer
-        self._items = [_as_trace(item, scorer) for item in items]
+        self._items = [_as_trace(item, scorer.name) for item in items]
         self._tokenizer = tokenizer
         self._prompts = tokenizer.encode([prompt_of(item) for item in self._items])
         evaluation = lm.evaluation
@@ -101,18 +92,17 @@ class AnswerExaminer:
         texts = self._tokenizer.decode([one.tokens for one in generated])
         rows = [self._row(*found) for found in zip(self._items, generated, texts, strict=True)]
         _write(rows, predictions)
-        return [share(self._scorer, sum(row.score == 1.0 for row in rows), total)]
+        return [summarize(self._scorer.name, [row.score for row in rows])]
 
     def _row(self, item: Trace, generated: Generated, text: str) -> Prediction:
         extracted = extract_answer(text)
-        is_right = extracted is not None and VERDICTS[self._scorer](item.answer, extracted)
         return Prediction(
             item_id=item.id,
             prompt=item.prompt,
             expected=item.answer,
             prediction=text,
             extracted=extracted,
-            score=float(is_right),
+            score=score_item(self._scorer, item.id, item.answer, extracted or ""),
             tokens=len(generated.tokens),
             finish="end" if generated.ended else "length",
         )
@@ -170,42 +160,20 @@ def extract_answer(text: str) -> str | None:
     return rest.partition("\n")[0].strip() if mark else None
 
 
-def is_exact(expected: str, extracted: str) -> bool:
-    return extracted == expected.strip()
-
-
-def is_same_number(expected: str, extracted: str) -> bool:
-    try:
-        return Decimal(extracted.replace(",", "")) == Decimal(expected.replace(",", ""))
-    except InvalidOperation:
-        return False
-
-
-VERDICTS: Mapping[str, Verdict] = {"exact_match": is_exact, "numeric": is_same_number}
-
-
-def share(name: str, right: int, total: int) -> Score:
-    """A share of items with Wilson's interval."""
-    interval = stats.binomtest(right, total).proportion_ci(CONFIDENCE, method="wilson")
-    return Score(
-        name=name, value=right / total, low=float(interval.low), high=float(interval.high), count=total
-    )
-
-
 def ratio(name: str, amounts: np.ndarray, sizes: np.ndarray) -> Score:
     """Sum over sum, items drawn whole: the linearised interval of a ratio (Cochran 1977, section 6.4)."""
     count, value = len(amounts), float(amounts.sum() / sizes.sum())
     if count < 2:
         return Score(name=name, value=value, count=count)
     spread = math.sqrt(float(np.sum((amounts - value * sizes) ** 2)) * count / (count - 1))
-    reach = float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * spread / float(sizes.sum())
-    return Score(name=name, value=value, low=value - reach, high=value + reach, count=count)
+    reach = QUANTILE * spread / float(sizes.sum())
+    return Score(name=name, value=value, low=value - reach, high=value + reach, count=count, method="ratio")
 
 
 def transformed(name: str, score: Score, grow: Callable[[float], float]) -> Score:
     """The score and its interval through a growing function."""
     low, high = (None if end is None else grow(end) for end in (score.low, score.high))
-    return Score(name=name, value=grow(score.value), low=low, high=high, count=score.count)
+    return msgspec.structs.replace(score, name=name, value=grow(score.value), low=low, high=high)
 
 
 def _as_trace(item: Item, scorer: str) -> Trace:

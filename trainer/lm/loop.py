@@ -13,9 +13,9 @@ from pathlib import Path
 import jax
 from grain import MapDataset
 
-from tracker.datasets import Item
-from trainer.lm import checkpoints, step
-from trainer.lm.data import Rows, encode_items, make_rows, order, read_items, refuse_overlap, texts_of
+from tracker.datasets import Item, read_items
+from trainer.lm import LOSS, checkpoints, step
+from trainer.lm.data import Rows, encode_items, make_rows, order, refuse_overlap, texts_of
 from trainer.lm.evaluation import Examiner, make_examiner
 from trainer.lm.readings import Readings
 from trainer.lm.spec import LmSpec
@@ -92,9 +92,11 @@ def _examiner(
     if spec.evaluation.benchmark is None:
         return None
     benchmark = context.benchmark(spec.evaluation.benchmark)
-    heldout = read_items(benchmark.path)
+    heldout = benchmark.items()
     refuse_overlap(items, heldout)
-    return make_examiner(benchmark, heldout, spec, network, tokenizer)
+    is_by_loss = (benchmark.scorer, benchmark.scorer_version) == (LOSS.name, LOSS.version)
+    scorer = None if is_by_loss else context.scorer(benchmark.benchmark_id)
+    return make_examiner(scorer, heldout, spec, network, tokenizer)
 
 
 def _begin(spec: LmSpec, context: Context, tokenizer: Tokenizer) -> tuple[State, int, dict[str, float]]:

@@ -9,25 +9,23 @@ import msgspec
 import numpy as np
 import pytest
 
-from tracker.datasets import Item, Text, Trace
+from tracker.datasets import Item, Text
 from tracker.events.base import Score
 from trainer.lm import spec
 from trainer.lm.data import encode_items
-from trainer.lm.errors import BadData, UnknownScorer
+from trainer.lm.errors import BadData
 from trainer.lm.evaluation import (
     ItemLoss,
     Prediction,
     extract_answer,
-    is_exact,
-    is_same_number,
     make_examiner,
     ratio,
-    share,
     transformed,
 )
 from trainer.lm.step import Network, Params, initial_state, make_network, make_optimizer
 from trainer.lm.tokenizer import Tokenizer
-from trainer.recipe import Benchmark
+from trainer.scorers import exact_match
+from trainer.scoring import Scorer
 
 
 @pytest.fixture(scope="module")
@@ -55,22 +53,6 @@ def test_the_answer_stands_behind_the_last_mark(text: str, answer: str | None) -
     assert extract_answer(text) == answer
 
 
-def test_scorers_differ_on_how_a_number_is_written() -> None:
-    assert is_exact("12", "12")
-    assert not is_exact("12", "012")
-    assert is_same_number("1200", "1,200.0")
-    assert not is_same_number("12", "12x")
-
-
-def test_a_share_has_wilsons_interval() -> None:
-    score = share("exact_match", 8, 10)
-    z = 1.959963984540054
-    middle = (0.8 + z * z / 20) / (1 + z * z / 10)
-    reach = z * np.sqrt(0.8 * 0.2 / 10 + z * z / 400) / (1 + z * z / 10)
-    assert score.value == 0.8
-    assert (score.low, score.high) == pytest.approx((middle - reach, middle + reach))
-
-
 def test_a_ratio_of_equal_sizes_has_the_interval_of_a_mean() -> None:
     amounts = np.array([1.0, 2.0, 4.0, 5.0])
     score = ratio("loss", amounts, np.full(4, 2.0))
@@ -83,7 +65,7 @@ def test_a_ratio_of_equal_sizes_has_the_interval_of_a_mean() -> None:
 
 
 def examine(
-    benchmark: Benchmark,
+    scorer: Scorer | None,
     items: list[Item],
     tiny: spec.LmSpec,
     network: Network,
@@ -92,14 +74,13 @@ def examine(
     file: Path,
 ) -> tuple[list[Score], list[bytes]]:
     done: list[tuple[int, int]] = []
-    examiner = make_examiner(benchmark, items, tiny, network, tokenizer)
+    examiner = make_examiner(scorer, items, tiny, network, tokenizer)
     scores = examiner(params, file, lambda now, of: done.append((now, of)))
     assert done[-1][0] == done[-1][1]
     return scores, file.read_bytes().splitlines()
 
 
 def test_answers_are_scored_item_by_item(
-    benchmark: Benchmark,
     heldout: list[Item],
     tiny: spec.LmSpec,
     network: Network,
@@ -107,7 +88,9 @@ def test_answers_are_scored_item_by_item(
     params: Params,
     tmp_path: Path,
 ) -> None:
-    (score,), lines = examine(benchmark, heldout, tiny, network, tokenizer, params, tmp_path / "predictions")
+    (score,), lines = examine(
+        exact_match, heldout, tiny, network, tokenizer, params, tmp_path / "predictions"
+    )
     rows = [msgspec.json.decode(line, type=Prediction) for line in lines]
     assert [row.item_id for row in rows] == [item.id for item in heldout]
     assert (score.name, score.count) == ("exact_match", len(heldout))
@@ -118,7 +101,6 @@ def test_answers_are_scored_item_by_item(
 
 
 def test_loss_is_over_all_tokens_of_all_items(
-    benchmark: Benchmark,
     tiny: spec.LmSpec,
     network: Network,
     tokenizer: Tokenizer,
@@ -127,8 +109,7 @@ def test_loss_is_over_all_tokens_of_all_items(
 ) -> None:
     """Also of an item longer than a row: each window is scored by itself."""
     texts: list[Item] = [Text(id="a", text="1+2=3"), Text(id="b", text="987654321 " * 12)]
-    by_loss = msgspec.structs.replace(benchmark, scorer="loss")
-    scores, lines = examine(by_loss, texts, tiny, network, tokenizer, params, tmp_path / "losses")
+    scores, lines = examine(None, texts, tiny, network, tokenizer, params, tmp_path / "losses")
     rows = [msgspec.json.decode(line, type=ItemLoss) for line in lines]
     nats = [_nats(item.tokens, tiny, network, params) for item in encode_items(texts, tokenizer)]
     tokens = [len(item.tokens) - 1 for item in encode_items(texts, tokenizer)]
@@ -162,7 +143,6 @@ def _nats(tokens: list[int], tiny: spec.LmSpec, network: Network, params: Params
 
 
 def test_the_loss_of_a_trace_leaves_its_prompt_out(
-    benchmark: Benchmark,
     heldout: list[Item],
     tiny: spec.LmSpec,
     network: Network,
@@ -170,19 +150,29 @@ def test_the_loss_of_a_trace_leaves_its_prompt_out(
     params: Params,
     tmp_path: Path,
 ) -> None:
-    by_loss = msgspec.structs.replace(benchmark, scorer="loss")
-    _, lines = examine(by_loss, heldout, tiny, network, tokenizer, params, tmp_path / "losses")
+    _, lines = examine(None, heldout, tiny, network, tokenizer, params, tmp_path / "losses")
     rows = [msgspec.json.decode(line, type=ItemLoss) for line in lines]
     encoded = encode_items(heldout, tokenizer)
     assert [row.tokens for row in rows] == [len(item.tokens) - item.given for item in encoded]
 
 
-def test_what_cannot_be_scored_is_refused(
-    benchmark: Benchmark, tiny: spec.LmSpec, network: Network, tokenizer: Tokenizer
-) -> None:
-    trace = Trace(id="t", prompt="1+1=", answer="2")
-    for change in ({"scorer": "taste"}, {"scorer_version": 2}):
-        with pytest.raises(UnknownScorer):
-            make_examiner(msgspec.structs.replace(benchmark, **change), [trace], tiny, network, tokenizer)
+def test_what_cannot_be_scored_is_refused(tiny: spec.LmSpec, network: Network, tokenizer: Tokenizer) -> None:
     with pytest.raises(BadData, match="'x' is text and has no answer"):
-        make_examiner(benchmark, [Text(id="x", text="prose")], tiny, network, tokenizer)
+        make_examiner(exact_match, [Text(id="x", text="prose")], tiny, network, tokenizer)
+
+
+def test_a_scorer_of_ones_own_grades_the_answers(
+    heldout: list[Item],
+    tiny: spec.LmSpec,
+    network: Network,
+    tokenizer: Tokenizer,
+    params: Params,
+    tmp_path: Path,
+) -> None:
+    """It gets nothing to read where there was no answer mark, and may leave items unscored."""
+    length = Scorer(name="length", version=3, score=lambda expected, found: len(found) if found else None)
+    (score,), lines = examine(length, heldout, tiny, network, tokenizer, params, tmp_path / "predictions")
+    rows = [msgspec.json.decode(line, type=Prediction) for line in lines]
+    assert [row.score for row in rows] == [len(row.extracted) if row.extracted else None for row in rows]
+    assert (score.name, score.count + score.unscored) == ("length", len(heldout))
+    assert score.unscored == sum(row.score is None for row in rows)

@@ -1,0 +1,94 @@
+"""Scores of one's own: an item has one, has none, or the scorer is told to be broken by its name."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from trainer.errors import NotAScorer, ScorerChanged, ScorerFailed
+from trainer.scorers import digest_of, exact_match, find, is_exact, is_same_number, load, numeric
+from trainer.scoring import Answer, Scorer, mean, score_answers, share, summarize
+
+ANSWERS = [
+    Answer(item_id="a", expected="12", prediction="12", details={"rank": 1}),
+    Answer(item_id="b", expected="12", prediction="1"),
+    Answer(item_id="c", expected="", prediction="?"),
+]
+SHARED = Scorer(
+    name="shared",
+    version=1,
+    score=lambda expected, found: len(set(expected) & set(found)) / len(expected) if expected else None,
+)
+
+
+def test_scorers_differ_on_how_a_number_is_written() -> None:
+    assert [is_exact(" 12 ", "12"), is_exact("12", "012")] == [1.0, 0.0]
+    assert [is_same_number("1200", "1,200.0"), is_same_number("12", "12x")] == [1.0, 0.0]
+
+
+def test_every_answer_has_its_row_and_the_unscored_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "predictions.jsonl"
+    (score,) = score_answers(SHARED, ANSWERS, file)
+    rows = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
+    assert rows[0] == {"rank": 1, "item_id": "a", "expected": "12", "prediction": "12", "score": 1.0}
+    assert [row["score"] for row in rows] == [1.0, 0.5, None]
+    assert (score.name, score.value, score.count, score.unscored) == ("shared", 0.75, 2, 1)
+
+
+def test_an_error_in_a_scorer_names_the_scorer_and_the_item(tmp_path: Path) -> None:
+    broken = Scorer(name="broken", version=1, score=lambda expected, found: 1 / (len(found) - 1))
+    with pytest.raises(ScorerFailed, match="scorer 'broken' failed on item 'b': ZeroDivisionError"):
+        score_answers(broken, ANSWERS, tmp_path / "predictions.jsonl")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_no_number_is_no_score(value: float, tmp_path: Path) -> None:
+    broken = Scorer(name="broken", version=1, score=lambda expected, found: value)
+    with pytest.raises(ScorerFailed, match=f"'a': {value} is not a finite number"):
+        score_answers(broken, ANSWERS, tmp_path / "predictions.jsonl")
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    score = share("exact_match", 8, 10)
+    z = 1.959963984540054
+    middle = (0.8 + z * z / 20) / (1 + z * z / 10)
+    reach = z * np.sqrt(0.8 * 0.2 / 10 + z * z / 400) / (1 + z * z / 10)
+    assert (score.value, score.method) == (0.8, "wilson")
+    assert (score.low, score.high) == pytest.approx((middle - reach, middle + reach))
+    assert summarize("exact_match", [1.0] * 8 + [0.0] * 2) == score
+
+
+def test_a_mean_has_a_bootstrapped_interval_that_is_the_same_each_time() -> None:
+    values = np.random.default_rng(1).normal(3.0, 2.0, size=400).tolist()
+    score = mean("closeness", values)
+    reach = 1.96 * np.std(values, ddof=1) / np.sqrt(len(values))
+    assert score.method == "bootstrap"
+    assert (score.low, score.high) == pytest.approx((score.value - reach, score.value + reach), abs=0.03)
+    assert mean("closeness", values) == score
+
+
+def test_there_is_no_interval_where_nothing_can_tell_it() -> None:
+    same = summarize("closeness", [0.5, 0.5, None])
+    assert (same.value, same.low, same.high, same.count, same.unscored) == (0.5, None, None, 2, 1)
+    nothing = summarize("closeness", [None])
+    assert math.isnan(nothing.value)
+    assert (nothing.count, nothing.unscored) == (0, 1)
+
+
+def test_a_scorer_is_loaded_as_it_was_announced() -> None:
+    found = find("trainer.scorers:numeric")
+    assert (found.name, found.version, found.direction) == ("numeric", 1, "maximize")
+    assert load(found.reference, found.digest) is numeric
+    assert found.digest != digest_of(exact_match, "trainer.scorers:exact_match")
+    with pytest.raises(ScorerChanged, match="numeric has changed on this machine"):
+        load(found.reference, "0" * 64)
+
+
+def test_what_is_no_scorer_is_told() -> None:
+    with pytest.raises(NotAScorer, match="a function is no scorer"):
+        load("trainer.scorers:is_exact")
+    assert "ModuleNotFoundError" in (find("absent:scorer").problem or "")
