@@ -6,7 +6,9 @@ PostgreSQL cannot hold: a stranger's note must not stop a projection.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeAlias, cast
 
 import psycopg
@@ -14,9 +16,12 @@ from psycopg import sql
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    ColumnElement,
     Connection,
+    Executable,
     Integer,
     LargeBinary,
+    MetaData,
     Table,
     Text,
     bindparam,
@@ -24,14 +29,18 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from projections.errors import MissingRow
-from projections.tables import FOREVER, Real
+from projections.tables import FOREVER, NAN, Real
 from tracker.errors import StoreUnavailable
 from tracker.store.engine import target_of
 
 Row: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[Any, ...]
+Columns: TypeAlias = ReadOnlyColumnCollection[str, Any]
+Merged: TypeAlias = Callable[[Columns], Mapping[str, ColumnElement[Any]]]
 
 OWNERS_PER_QUERY = 500
 
@@ -145,7 +154,69 @@ def insert_rows(conn: Connection, table: Table, rows: Sequence[Row]) -> None:
     if conn.dialect.name == "postgresql":
         _copy_rows(conn, table, rows)
     else:
-        conn.execute(insert(table), rows)
+        _execute_many(conn, *_inserting_on_sqlite(table), rows)
+
+
+def merge_rows(
+    conn: Connection,
+    table: Table,
+    rows: Sequence[Row],
+    merged: Merged,
+) -> None:
+    """Inserts complete rows, no two of one key; where the key is there already the two become one.
+
+    `merged` says what becomes of its columns, and is given the columns of the row that comes in addition.
+    """
+    if not rows:
+        return
+    if conn.dialect.name == "postgresql":
+        # By COPY into a table of the connection's own: arrays as parameters take ten times as long.
+        added = _added(table)
+        conn.exec_driver_sql(
+            f"CREATE TEMP TABLE IF NOT EXISTS {added.name} (LIKE {table.name}) ON COMMIT DELETE ROWS"
+        )
+        _copy_rows(conn, added, rows)
+        conn.execute(_merging_on_postgresql(table, merged))
+    else:
+        _execute_many(conn, *_merging_on_sqlite(table, merged), rows)
+
+
+@cache
+def _added(table: Table) -> Table:
+    return table.to_metadata(MetaData(), name=f"added_{table.name}")
+
+
+@cache
+def _merging_on_postgresql(table: Table, merged: Merged) -> Executable:
+    statement = postgresql.insert(table).from_select(table.columns.keys(), select(_added(table)))
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_=dict(merged(statement.excluded))
+    )
+
+
+@cache
+def _merging_on_sqlite(table: Table, merged: Merged) -> tuple[Table, str]:
+    statement = sqlite.insert(table)
+    merging = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_=dict(merged(statement.excluded))
+    )
+    return table, str(merging.compile(dialect=sqlite.dialect(paramstyle="named")))
+
+
+@cache
+def _inserting_on_sqlite(table: Table) -> tuple[Table, str]:
+    return table, str(insert(table).compile(dialect=sqlite.dialect(paramstyle="named")))
+
+
+def _execute_many(conn: Connection, table: Table, statement: str, rows: Sequence[Row]) -> None:
+    """On SQLite: handed to the driver at once, where SQLAlchemy would look at every value."""
+    reals = [each.name for each in table.columns if isinstance(each.type, Real)]
+    conn.exec_driver_sql(statement, [_with_nan_spelled(row, reals) for row in rows])
+
+
+def _with_nan_spelled(row: Row, reals: Sequence[str]) -> Row:
+    nan = {name: NAN for name in reals if row[name] is not None and math.isnan(row[name])}
+    return row | nan if nan else row
 
 
 def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
@@ -189,6 +260,8 @@ def _clean_key(key: Key) -> Key:
 
 
 def _clean_value(value: Any) -> Any:
-    if isinstance(value, str) and "\0" in value:
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return value
+    return clean_text(value) if isinstance(value, str) else value
+
+
+def clean_text(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in text else text

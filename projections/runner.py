@@ -26,7 +26,7 @@ from tracker.errors import CursorMoved, StoreUnavailable
 from tracker.ids import kind_of
 from tracker.store.cursors import advance, read_cursor
 from tracker.store.engine import is_postgresql, read, write
-from tracker.store.log import Log
+from tracker.store.log import PAGE_BYTES, Log
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,9 @@ HEAVIEST_BATCH = 32 * 1024 * 1024
 SQLITE_WRITE_SECONDS = 0.03
 """What a write should take where it locks the whole file: 50 ms are promised, and some writes are slower."""
 POSTGRESQL_WRITE_SECONDS = 0.5
+RESTS = 3
+"""At most a quarter of a processor goes into keeping up, as long as it keeps up."""
+LONGEST_REST_SECONDS = 0.5
 BACK_OFF_SECONDS = 0.1
 LONGEST_BACK_OFF_SECONDS = 5.0
 PROBLEM_LENGTH = 2_000
@@ -46,7 +49,7 @@ class ProjectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Read from RUNLEDGER_PROJECTIONS_POLL_SECONDS and the like."""
 
     poll_seconds: float = 0.05
-    """How often the log is asked for more."""
+    """Rest before the log is asked for more; under load up to half a second."""
     batch: int = 5_000
     """Events in a batch at most; fewer where their writing would hold the lock for too long."""
 
@@ -72,7 +75,10 @@ class Runner:
             prometheus.STOPPED.labels(each.name).set(0)
         self._settings = settings
         self._batch_weight = FIRST_BATCH
+        self._is_behind = False
         self._wanted_seconds = POSTGRESQL_WRITE_SECONDS if is_postgresql(views) else SQLITE_WRITE_SECONDS
+        # SQLite works in this thread: what the machine did meanwhile for others makes no batch smaller.
+        self._clock = time.monotonic if is_postgresql(views) else time.thread_time
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -83,16 +89,26 @@ class Runner:
         """Until `stop` is set. An outage of a database is waited out."""
         back_off = BACK_OFF_SECONDS
         while not stop.is_set():
+            began = time.monotonic()
             try:
-                moved = self.step()
+                self.step()
             except StoreUnavailable as problem:
                 logger.warning("waiting for the database: %s", problem)
                 stop.wait(back_off)
                 back_off = min(2 * back_off, LONGEST_BACK_OFF_SECONDS)
                 continue
             back_off = BACK_OFF_SECONDS
-            if not moved:
-                stop.wait(self._settings.poll_seconds)
+            stop.wait(self._rest_seconds(time.monotonic() - began))
+
+    def _rest_seconds(self, worked_seconds: float) -> float:
+        """Until the next look at the log: none while a whole page may wait there.
+
+        Under load the rest grows with the work, so that telemetry comes in larger pages, which cost less, and
+        the process leaves most of the machine to those that write.
+        """
+        if self._is_behind:
+            return 0.0
+        return max(self._settings.poll_seconds, min(RESTS * worked_seconds, LONGEST_REST_SECONDS))
 
     def catch_up(self) -> None:
         """Until there is nothing new, or every projection is stopped. Raises `StoreUnavailable`."""
@@ -106,6 +122,7 @@ class Runner:
             reached = {row.name: row.position for row in conn.execute(select(cursors))}
         for each in self._running:
             groups[reached.get(each.cursor, 0)].append(each)
+        self._is_behind = False
         moved = [self._advance(members, position) for position, members in groups.items()]
         return any(moved)
 
@@ -114,6 +131,7 @@ class Runner:
         page = self._log.tail(position, limit=self._settings.batch, kinds=_kinds(members))
         if page.scanned == position:
             return False
+        self._is_behind |= len(page.events) == self._settings.batch or _size(page.events) >= PAGE_BYTES
         rest = page.events
         while True:
             some, rest = self._split(rest)
@@ -183,13 +201,13 @@ class Runner:
         with read(self._views) as conn:
             writes = [_fold(each, conn, facts) for each in members]
         with write(self._views) as conn:
-            began = time.monotonic()
+            began = self._clock()
             for each in members:
                 advance(conn, cursors, each.cursor, position, scanned)
             for store in writes:
                 store(conn)
             _settle(conn, members, position, scanned)
-        seconds = time.monotonic() - began
+        seconds = self._clock() - began
         self._adapt(sum(map(_weight, events)), seconds)
         prometheus.WRITE_SECONDS.observe(seconds)
         for each in members:
@@ -235,6 +253,10 @@ def rebuild(log: Log, views: Engine, name: str) -> None:
 
 def _weight(recorded: Recorded) -> int:
     return EVENT_WEIGHT + len(recorded.payload)
+
+
+def _size(events: Sequence[Recorded]) -> int:
+    return sum(len(recorded.payload) for recorded in events)
 
 
 def _kinds(members: Sequence[Projection]) -> frozenset[str]:

@@ -21,6 +21,10 @@ FOREVER = 2**63 - 1
 """`valid_to` of the row that holds now."""
 
 
+NAN = "nan"
+"""What stands for NaN in a float column of SQLite."""
+
+
 class _SqliteReal(UserDefinedType[Any]):
     """A float column that takes what it is given: SQLAlchemy's own would make a float of the text again."""
 
@@ -44,11 +48,11 @@ class Real(TypeDecorator[float]):
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> Any:
         if value is not None and dialect.name == "sqlite" and math.isnan(value):
-            return "nan"
+            return NAN
         return value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> float | None:
-        return math.nan if value == "nan" else value
+        return math.nan if value == NAN else value
 
 
 def cursor_of(projection: str, version: int) -> str:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from projections.metrics.fold import fold
-from projections.metrics.queries import MetricSummary, Series, keys, series, summaries, summaries_of
+from projections.metrics.queries import (
+    MetricSummary,
+    Series,
+    SummaryPage,
+    has_key,
+    series,
+    summaries,
+    summaries_of,
+    summary_page,
+)
 from projections.metrics.tables import NAME, TABLES, VERSION
 from projections.projection import Projection
 
@@ -11,4 +20,14 @@ PROJECTION = Projection(
     name=NAME, version=VERSION, kinds=frozenset({"run", "telemetry"}), tables=TABLES, fold=fold
 )
 
-__all__ = ["PROJECTION", "MetricSummary", "Series", "keys", "series", "summaries", "summaries_of"]
+__all__ = [
+    "PROJECTION",
+    "MetricSummary",
+    "Series",
+    "SummaryPage",
+    "has_key",
+    "series",
+    "summaries",
+    "summaries_of",
+    "summary_page",
+]

@@ -1,27 +1,28 @@
-"""Which points of which chunks are effective, asked of the rows of the metrics projection."""
+"""The points of a run as they lie in the rows, and which of them are effective."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-import numpy as np
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 from projections.metrics import tables
-from projections.metrics.points import Points, Summary, summarise, summary_of_row
-from tracker.effective import NOTHING, cut, points_within
+from projections.metrics.points import Batch, Marks, Points, put_together, put_together_of_key
+from projections.metrics.segments import batch_of, unpack
+from projections.rows import Row
+from tracker.effective import NOTHING, cut
 from tracker.events.base import Covers, ResumePoint
 from tracker.ids import Digest
 
 Cuts: TypeAlias = Mapping[int, Covers | None]
 
-POINT_COLUMNS = ("place", "step", "time", "value")
+BLOCKS_AT_ONCE = 16
+BLOCKS_OF_KEY_AT_ONCE = 256
 
 
-def cuts_of(
-    attempts: Iterable[Mapping[str, Any]], checkpoints: Iterable[Mapping[str, Any]]
-) -> dict[int, Covers | None]:
+def cuts_of(attempts: Iterable[Row], checkpoints: Iterable[Row]) -> dict[int, Covers | None]:
     """How much of each attempt is effective, from the rows of one run in the order of positions."""
     return cut(
         {row["attempt"]: _resumed_from(row) for row in attempts},
@@ -41,70 +42,87 @@ def read_cuts(conn: Connection, run_id: str, as_of: int | None) -> dict[int, Cov
     )
 
 
-def read_rows(conn: Connection, table: Table, run_id: str, as_of: int | None = None) -> list[dict[str, Any]]:
-    return _read(conn, table.columns, table, run_id, as_of)
-
-
-def read_chunks(conn: Connection, run_id: str, cuts: Cuts, as_of: int | None = None) -> list[dict[str, Any]]:
-    """All chunks of a run; only those that a cut goes through with their points."""
-    table = tables.chunks
-    light = [column for column in table.columns if column.name not in POINT_COLUMNS]
-    rows = _read(conn, light, table, run_id, as_of)
-    whole: dict[tuple[int, int, str], dict[str, Any]] = {}
-    for attempt, limit in cuts.items():
-        if limit is not None and limit.offset:
-            query = select(table).where(
-                table.c.run_id == run_id, table.c.attempt == attempt, table.c.version == limit.version
-            )
-            whole |= {
-                (attempt, limit.version, row["key"]): dict(row) for row in conn.execute(query).mappings()
-            }
-    return [whole.get((row["attempt"], row["version"], row["key"]), row) for row in rows]
-
-
-def _read(
-    conn: Connection, columns: Iterable[Any], table: Table, run_id: str, as_of: int | None
-) -> list[dict[str, Any]]:
-    query = select(*columns).where(table.c.run_id == run_id).order_by(table.c.position)
+def read_rows(conn: Connection, table: Table, run_id: str, as_of: int | None = None) -> list[Row]:
+    query = select(table).where(table.c.run_id == run_id).order_by(table.c.position)
     if as_of is not None:
         query = query.where(table.c.position <= as_of)
     return [dict(row) for row in conn.execute(query).mappings()]
 
 
-def reach(row: Mapping[str, Any], cuts: Cuts) -> int:
-    """How many places of the chunk's batch are effective: beyond `last_place`, the whole chunk is."""
-    return points_within(row["version"], row["last_place"] + 1, cuts.get(row["attempt"], NOTHING))
+def read_points(
+    conn: Connection, run_id: str, *, key: str | None = None, as_of: int | None = None
+) -> Iterator[tuple[int, Points]]:
+    """All points of a run, or of one of its keys, with their attempt: a few blocks at a time.
+
+    They come attempt after attempt, and those of a key in the order in which they were logged. `as_of`
+    leaves out what came later.
+    """
+    # Batches first: a block that is put together meanwhile is seen both ways, and its batches are left out.
+    newest = read_batches(conn, run_id)
+    for attempt in sorted(newest):
+        last = _last_block(conn, run_id, attempt)
+        for points in _segments(conn, run_id, attempt, last, key, as_of):
+            yield attempt, points
+        batches = [batch for batch in newest[attempt] if tables.block_of(batch.version) > last]
+        points = put_together(batches) if key is None else put_together_of_key(batches, key)
+        yield attempt, _seen(points, as_of)
 
 
-def summarise_chunks(rows: Iterable[Mapping[str, Any]], cuts: Cuts) -> dict[str, Summary]:
-    """By key, over the effective points."""
-    found: dict[str, Summary] = {}
-    for row in sorted(rows, key=lambda row: (row["attempt"], row["version"])):
-        part = _effective_part(row, cuts)
-        if part is not None:
-            before = found.get(row["key"])
-            found[row["key"]] = part if before is None else before.then(part)
+def read_batches(conn: Connection, run_id: str, attempt: int | None = None) -> dict[int, list[Batch]]:
+    """Those that still lie as they came, by attempt: each attempt with any telemetry has some."""
+    table = tables.batches
+    query = select(table).where(table.c.run_id == run_id).order_by(table.c.attempt, table.c.version)
+    if attempt is not None:
+        query = query.where(table.c.attempt == attempt)
+    found: defaultdict[int, list[Batch]] = defaultdict(list)
+    for row in conn.execute(query).mappings():
+        found[row["attempt"]].append(batch_of(dict(row)))
     return found
 
 
-def points_of(row: Mapping[str, Any]) -> Points:
-    return Points(
-        place=np.frombuffer(row["place"], "<u4"),
-        step=np.frombuffer(row["step"], "<i8"),
-        time=np.frombuffer(row["time"], "<i8"),
-        value=np.frombuffer(row["value"], "<f8"),
-    )
+def effective(points: Points, limit: Covers | None) -> Marks:
+    """Which of the points of an attempt lie inside `limit`; None is all of it."""
+    if limit is None:
+        limit = Covers(version=int(points.versions.max(initial=0)) + 1, offset=0)
+    version = points.versions[points.batch]
+    marked: Marks = (version < limit.version) | ((version == limit.version) & (points.place < limit.offset))
+    return marked
 
 
-def _effective_part(row: Mapping[str, Any], cuts: Cuts) -> Summary | None:
-    places = reach(row, cuts)
-    if places == 0:
-        return None
-    if places > row["last_place"]:
-        return summary_of_row(row)
-    points = points_of(row)
-    count = int(np.searchsorted(points.place, places))
-    return summarise(points.first(count)) if count else None
+def limit_of(cuts: Cuts, attempt: int) -> Covers | None:
+    """Nothing of an attempt that never started."""
+    return cuts.get(attempt, NOTHING)
+
+
+def _segments(
+    conn: Connection, run_id: str, attempt: int, last: int, key: str | None, as_of: int | None
+) -> Iterator[Points]:
+    table = tables.segments
+    of_attempt = (table.c.run_id == run_id, table.c.attempt == attempt)
+    query = select(table.c["keys"], table.c.points).where(*of_attempt)
+    if key is not None:
+        query = query.where(table.c.first_key <= key, table.c.last_key >= key)
+    step = BLOCKS_AT_ONCE if key is None else BLOCKS_OF_KEY_AT_ONCE
+    for block in range(0, last + 1, step):
+        some = query.where(table.c.block.between(block, min(last, block + step - 1)))
+        for row in conn.execute(some.order_by(table.c.block, table.c.place)).mappings():
+            points = unpack(dict(row))
+            yield _seen(points if key is None else points.of_key(key), as_of)
+
+
+def _seen(points: Points, as_of: int | None) -> Points:
+    """Those of positions up to `as_of`."""
+    if as_of is None or int(points.positions.max(initial=0)) <= as_of:
+        return points
+    return points.where(points.positions[points.batch] <= as_of)
+
+
+def _last_block(conn: Connection, run_id: str, attempt: int) -> int:
+    """The last one that is cut into segments; -1 where none is."""
+    table = tables.segments
+    query = select(func.max(table.c.block)).where(table.c.run_id == run_id, table.c.attempt == attempt)
+    last: int | None = conn.scalar(query)
+    return -1 if last is None else last
 
 
 def _resumed_from(row: Mapping[str, Any]) -> ResumePoint | None:

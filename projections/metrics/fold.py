@@ -1,27 +1,29 @@
-"""From telemetry and the starts and checkpoints of runs to chunks and summaries.
+"""From telemetry and the starts and checkpoints of runs to points and summaries.
 
-A summary grows with each batch of the newest attempt. When an attempt starts, or a batch of an older
-one comes late, the summaries of that run are made anew from its chunks.
+A summary grows with each batch of the newest attempt, in the database, without being read. When an
+attempt starts after others, or a late batch of an older one has effective points, the summaries of that
+run are made anew from all its points.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import msgspec
 from sqlalchemy import Connection, delete, func, select
 
 from projections.metrics import tables
-from projections.metrics.effective import cuts_of, read_chunks, read_rows, summarise_chunks
-from projections.metrics.points import Summary, cut_by_key, summarise, summary_of_row
+from projections.metrics.blocks import RUNS_PER_STATEMENT, AttemptOf, Blocks
+from projections.metrics.effective import Cuts, cuts_of, effective, limit_of, read_points, read_rows
+from projections.metrics.points import Batch, Points, put_together
+from projections.metrics.summaries import Summary, grown, summarise, summarise_effective
 from projections.projection import Fact, Write
-from projections.rows import Additions, Row, chunks, insert_rows
+from projections.rows import Additions, Row, chunks, insert_rows, merge_rows
 from tracker.events.run import RunCheckpointed, RunStarted
 from tracker.events.telemetry import MetricsRecorded
 from tracker.ids import telemetry_ids
-
-RUNS_PER_STATEMENT = 500
 
 
 def fold(conn: Connection, batch: Sequence[Fact]) -> Write:
@@ -34,41 +36,28 @@ def fold(conn: Connection, batch: Sequence[Fact]) -> Write:
                 rows.start(fact, event)
             case RunCheckpointed() as event:
                 rows.add_checkpoint(fact, event)
-    rows.renew_stale(conn)
+    rows.settle(conn)
     return rows.write
 
 
 class _Rows:
     def __init__(self, conn: Connection, batch: Sequence[Fact]) -> None:
-        self._chunks = Additions(tables.chunks)
+        runs = {_run_id(fact) for fact in batch if isinstance(fact.event, MetricsRecorded | RunStarted)}
+        self._added: defaultdict[AttemptOf, list[Batch]] = defaultdict(list)
+        self._points: dict[AttemptOf, Points] = {}
         self._attempts = Additions(tables.attempts)
         self._checkpoints = Additions(tables.checkpoints)
-        self._stale: set[str] = set()
-        runs = {_run_id(fact) for fact in batch if isinstance(fact.event, MetricsRecorded | RunStarted)}
+        self._blocks = Blocks(conn, runs)
         self._newest = _newest_attempts(conn, runs)
-        self._early = _runs_with_chunks(conn, runs - self._newest.keys())
-        self._summaries = _read_summaries(conn, runs)
+        self._known = {run_id for run_id in runs if run_id in self._newest or self._blocks.has_any(run_id)}
+        self._stale: set[str] = set()
+        self._grown: list[Row] = []
+        self._renewed: list[Row] = []
 
     def add_batch(self, fact: Fact, event: MetricsRecorded) -> None:
-        run_id, attempt = telemetry_ids(fact.recorded.stream)
-        if attempt != self._newest.get(run_id):
-            self._stale.add(run_id)
-        for key, points in cut_by_key(event):
-            summary = summarise(points)
-            self._chunks.add(
-                run_id=run_id,
-                key=key,
-                attempt=attempt,
-                version=fact.version,
-                position=fact.position,
-                last_place=int(points.place[-1]),
-                **msgspec.structs.asdict(summary),
-                place=points.place.tobytes(),
-                step=points.step.tobytes(),
-                time=points.time.tobytes(),
-                value=points.value.tobytes(),
-            )
-            self._extend(run_id, self._chunks.rows[-1]["key"], summary)
+        of = telemetry_ids(fact.recorded.stream)
+        self._added[of].append(Batch(fact.version, fact.position, event))
+        self._known.add(of[0])
 
     def start(self, fact: Fact, event: RunStarted) -> None:
         resumed = event.resumed_from
@@ -80,8 +69,9 @@ class _Rows:
             resumed_step=resumed and resumed.step,
             resumed_digest=resumed and resumed.digest,
         )
-        if fact.subject in self._newest or fact.subject in self._early:
+        if fact.subject in self._known:
             self._stale.add(fact.subject)
+        self._known.add(fact.subject)
         self._newest[fact.subject] = max(event.attempt, self._newest.get(fact.subject, 0))
 
     def add_checkpoint(self, fact: Fact, event: RunCheckpointed) -> None:
@@ -95,43 +85,57 @@ class _Rows:
             covers_offset=event.covers.offset,
         )
 
-    def renew_stale(self, conn: Connection) -> None:
-        """From the stored rows and those that this batch adds."""
-        attempts, checkpoints, added = map(
-            self._stale_rows, (self._attempts, self._checkpoints, self._chunks)
-        )
+    def settle(self, conn: Connection) -> None:
+        """Once all facts of the page are in: the rows of points, and what the summaries become."""
+        for of, added in self._added.items():
+            self._blocks.take(of, added)
+            self._points[of] = put_together(added)
+        self._stale |= {run_id for run_id, attempt in self._added if self._is_late(conn, run_id, attempt)}
+        for (run_id, attempt), points in self._points.items():
+            if run_id not in self._stale and attempt == self._newest.get(run_id):
+                self._grown += _summary_rows(run_id, summarise(points))
         for run_id in self._stale:
-            cuts = cuts_of(
-                read_rows(conn, tables.attempts, run_id) + attempts[run_id],
-                read_rows(conn, tables.checkpoints, run_id) + checkpoints[run_id],
-            )
-            rows = read_chunks(conn, run_id, cuts) + added[run_id]
-            self._summaries[run_id] = summarise_chunks(rows, cuts)
+            self._renewed += _summary_rows(run_id, self._renew(conn, run_id))
 
     def write(self, conn: Connection) -> None:
-        for additions in (self._chunks, self._attempts, self._checkpoints):
-            additions.write(conn)
-        for run_ids in chunks(sorted(self._summaries), RUNS_PER_STATEMENT):
+        self._blocks.write(conn)
+        self._attempts.write(conn)
+        self._checkpoints.write(conn)
+        for run_ids in chunks(sorted(self._stale), RUNS_PER_STATEMENT):
             conn.execute(delete(tables.summaries).where(tables.summaries.c.run_id.in_(run_ids)))
-        insert_rows(conn, tables.summaries, list(self._summary_rows()))
+        insert_rows(conn, tables.summaries, self._renewed)
+        merge_rows(conn, tables.summaries, self._grown, grown)
 
-    def _extend(self, run_id: str, key: str, summary: Summary) -> None:
-        of_run = self._summaries.setdefault(run_id, {})
-        of_run[key] = of_run[key].then(summary) if key in of_run else summary
+    def _is_late(self, conn: Connection, run_id: str, attempt: int) -> bool:
+        """Whether the new points belong to an older attempt, and some are effective nevertheless."""
+        if run_id in self._stale or attempt >= self._newest.get(run_id, attempt):
+            return False
+        limit = limit_of(self._cuts(conn, run_id), attempt)
+        return bool(effective(self._points[run_id, attempt], limit).any())
 
-    def _summary_rows(self) -> list[Row]:
-        return [
-            {"run_id": run_id, "key": key, **msgspec.structs.asdict(summary)}
-            for run_id, of_run in self._summaries.items()
-            for key, summary in of_run.items()
-        ]
+    def _renew(self, conn: Connection, run_id: str) -> dict[str, Summary]:
+        """From the stored points and those of this page."""
+        cuts = self._cuts(conn, run_id)
+        stored = read_points(conn, run_id)
+        added = ((attempt, points) for (of, attempt), points in self._points.items() if of == run_id)
+        return summarise_effective(chain(stored, added), cuts)
 
-    def _stale_rows(self, additions: Additions) -> defaultdict[str, list[Row]]:
-        found: defaultdict[str, list[Row]] = defaultdict(list)
-        for row in additions.rows:
-            if row["run_id"] in self._stale:
-                found[row["run_id"]].append(row)
-        return found
+    def _cuts(self, conn: Connection, run_id: str) -> Cuts:
+        return cuts_of(
+            read_rows(conn, tables.attempts, run_id) + _of_run(self._attempts, run_id),
+            read_rows(conn, tables.checkpoints, run_id) + _of_run(self._checkpoints, run_id),
+        )
+
+
+def _summary_rows(run_id: str, summaries: Mapping[str, Summary]) -> list[Row]:
+    return [
+        {"run_id": run_id, "key": key, **msgspec.structs.asdict(summary)}
+        for key, summary in summaries.items()
+    ]
+
+
+def _of_run(additions: Additions, run_id: str) -> list[Row]:
+    return [row for row in additions.rows if row["run_id"] == run_id]
 
 
 def _run_id(fact: Fact) -> str:
@@ -146,22 +150,3 @@ def _newest_attempts(conn: Connection, runs: set[str]) -> dict[str, int]:
         for some in chunks(sorted(runs), RUNS_PER_STATEMENT)
         for run_id, attempt in conn.execute(query.where(table.c.run_id.in_(some)))
     }
-
-
-def _runs_with_chunks(conn: Connection, runs: set[str]) -> set[str]:
-    """Telemetry that came before the start of any attempt counts for nothing until then."""
-    column = tables.chunks.c.run_id
-    return {
-        run_id
-        for some in chunks(sorted(runs), RUNS_PER_STATEMENT)
-        for run_id in conn.scalars(select(column).where(column.in_(some)).distinct())
-    }
-
-
-def _read_summaries(conn: Connection, runs: set[str]) -> dict[str, dict[str, Summary]]:
-    found: dict[str, dict[str, Summary]] = {run_id: {} for run_id in runs}
-    query = select(tables.summaries)
-    for some in chunks(sorted(runs), RUNS_PER_STATEMENT):
-        for row in conn.execute(query.where(tables.summaries.c.run_id.in_(some))).mappings():
-            found[row["run_id"]][row["key"]] = summary_of_row(row)
-    return found

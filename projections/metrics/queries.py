@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, Literal
 
 import msgspec
@@ -11,8 +11,9 @@ from sqlalchemy import Connection, select
 
 from projections.metrics import tables
 from projections.metrics.downsample import LEAST, pick
-from projections.metrics.effective import Cuts, reach, read_chunks, read_cuts, summarise_chunks
-from projections.metrics.points import Floats, Ints, Summary, summary_of_row
+from projections.metrics.effective import effective, limit_of, read_cuts, read_points
+from projections.metrics.points import Points
+from projections.metrics.summaries import Summary, summarise_effective, summary_of_row
 from projections.tables import cursors
 from tracker.errors import BadInput
 from tracker.store.cursors import read_cursor
@@ -37,16 +38,37 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     attempt: tuple[int, ...]
 
 
-def keys(conn: Connection, run_id: str) -> tuple[str, ...]:
-    """All keys that were ever logged, those with superseded points only among them."""
-    query = select(tables.chunks.c.key).where(tables.chunks.c.run_id == run_id).distinct()
-    return tuple(sorted(conn.scalars(query)))
+class SummaryPage(msgspec.Struct, frozen=True, kw_only=True):
+    summaries: tuple[MetricSummary, ...]
+    next: str | None
+    """The last key of the page, given as `after` for the next; None on the last."""
 
 
-def summaries(conn: Connection, run_id: str, as_of: int | None = None) -> tuple[MetricSummary, ...]:
-    """Of the effective points, by key."""
-    found = _summaries_now(conn, run_id) if as_of is None else _summaries_then(conn, run_id, as_of)
-    return tuple(found[key] for key in sorted(found))
+def has_key(conn: Connection, run_id: str, key: str) -> bool:
+    """Whether it was ever logged, and be it in superseded points only."""
+    return any(len(points) for _, points in read_points(conn, run_id, key=key))
+
+
+def summaries(
+    conn: Connection,
+    run_id: str,
+    as_of: int | None = None,
+    *,
+    after: str | None = None,
+    limit: int = 1_000_000,
+) -> tuple[MetricSummary, ...]:
+    """Of the effective points, in the order of their keys: those behind the key `after`."""
+    if as_of is None:
+        return _summaries_now(conn, run_id, after, limit)
+    return _summaries_then(conn, run_id, as_of, after, limit)
+
+
+def summary_page(
+    conn: Connection, run_id: str, as_of: int | None = None, *, after: str | None = None, limit: int
+) -> SummaryPage:
+    found = summaries(conn, run_id, as_of, after=after, limit=limit + 1)
+    is_last = len(found) <= limit
+    return SummaryPage(summaries=found[:limit], next=None if is_last else found[limit - 1].key)
 
 
 def summaries_of(
@@ -98,14 +120,21 @@ def _position(conn: Connection) -> int:
     return read_cursor(conn, cursors, tables.CURSOR)
 
 
-def _summaries_now(conn: Connection, run_id: str) -> dict[str, MetricSummary]:
-    return summaries_of(conn, [run_id])[run_id]
+def _summaries_now(conn: Connection, run_id: str, after: str | None, limit: int) -> tuple[MetricSummary, ...]:
+    table = tables.summaries
+    query = select(table).where(table.c.run_id == run_id).order_by(table.c.key).limit(limit)
+    if after is not None:
+        query = query.where(table.c.key > after)
+    return tuple(_named(row["key"], summary_of_row(row)) for row in conn.execute(query).mappings())
 
 
-def _summaries_then(conn: Connection, run_id: str, as_of: int) -> dict[str, MetricSummary]:
+def _summaries_then(
+    conn: Connection, run_id: str, as_of: int, after: str | None, limit: int
+) -> tuple[MetricSummary, ...]:
     cuts = read_cuts(conn, run_id, as_of)
-    found = summarise_chunks(read_chunks(conn, run_id, cuts, as_of), cuts)
-    return {key: _named(key, summary) for key, summary in found.items()}
+    found = summarise_effective(read_points(conn, run_id, as_of=as_of), cuts)
+    keys = sorted(key for key in found if after is None or key > after)
+    return tuple(_named(key, found[key]) for key in keys[:limit])
 
 
 def _named(key: str, summary: Summary) -> MetricSummary:
@@ -113,59 +142,19 @@ def _named(key: str, summary: Summary) -> MetricSummary:
 
 
 def _read_columns(conn: Connection, run_id: str, key: str, superseded: bool, as_of: int) -> dict[str, Any]:
-    table = tables.chunks
-    wanted = [
-        table.c[name] for name in ("attempt", "version", "last_place", "points", "step", "time", "value")
-    ]
-    query = (
-        select(*wanted)
-        .where(table.c.run_id == run_id, table.c.key == key, table.c.position <= as_of)
-        .order_by(table.c.attempt, table.c.version)
-    )
     cuts = read_cuts(conn, run_id, as_of)
-    parts: list[tuple[Any, slice]] = []
-    for row in map(dict, conn.execute(query).mappings()):
-        count = _effective_count(conn, run_id, key, row, cuts)
-        part = slice(count, row["points"]) if superseded else slice(0, count)
-        if part.start < part.stop:
-            parts.append((row, part))
+    parts: list[Points] = []
+    attempts: list[int] = []
+    for attempt, points in read_points(conn, run_id, key=key, as_of=as_of):
+        is_effective = effective(points, limit_of(cuts, attempt))
+        parts.append(points.where(~is_effective if superseded else is_effective))
+        attempts.append(attempt)
     return {
-        "step": _join(parts, "step", "<i8"),
-        "time": _join(parts, "time", "<i8"),
-        "value": _join(parts, "value", "<f8"),
-        "attempt": np.repeat(
-            np.array([row["attempt"] for row, _ in parts], np.int64),
-            np.array([part.stop - part.start for _, part in parts], np.int64),
-        ),
+        "step": np.concatenate([np.empty(0, np.int64), *(each.step for each in parts)]),
+        "time": np.concatenate([np.empty(0, np.int64), *(each.time for each in parts)]),
+        "value": np.concatenate([np.empty(0, np.float64), *(each.value for each in parts)]),
+        "attempt": np.repeat(np.array(attempts, np.int64), np.array([len(each) for each in parts], np.int64)),
     }
-
-
-def _effective_count(conn: Connection, run_id: str, key: str, row: Mapping[str, Any], cuts: Cuts) -> int:
-    """How many points of the chunk are effective; the places are read only where the cut goes through it."""
-    places = reach(row, cuts)
-    if places > row["last_place"]:
-        return int(row["points"])
-    if places == 0:
-        return 0
-    table = tables.chunks
-    blob = conn.scalar(
-        select(table.c.place).where(
-            table.c.run_id == run_id,
-            table.c.key == key,
-            table.c.attempt == row["attempt"],
-            table.c.version == row["version"],
-        )
-    )
-    return int(np.searchsorted(np.frombuffer(blob or b"", "<u4"), places))
-
-
-def _join(parts: list[tuple[Any, slice]], name: str, dtype: str) -> Ints | Floats:
-    """One array of the wanted part of each chunk; every column has eight bytes a point."""
-    joined = b"".join(
-        row[name] if part == slice(0, row["points"]) else row[name][8 * part.start : 8 * part.stop]
-        for row, part in parts
-    )
-    return np.frombuffer(joined, dtype)
 
 
 def _between(columns: dict[str, Any], after_step: int | None, until_step: int | None) -> dict[str, Any]:

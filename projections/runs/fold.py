@@ -1,4 +1,8 @@
-"""From the events of run streams to the rows of the runs projection."""
+"""From the events of run streams to the rows of the runs projection.
+
+When a run executed elsewhere was requested, began, saved and ended is told by the clock of its executor,
+who may tell it days later; of our own runs it is when the log took it in.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from projections.projection import Fact, Write
-from projections.rows import Additions, History, Row
+from projections.rows import Additions, History, Row, chunks
 from projections.runs import tables
+from tracker.envelope import to_micros
 from tracker.events import run as facts
 from tracker.events.base import Event
 from tracker.spec import Scalar
@@ -27,6 +32,8 @@ ENDINGS: Final[dict[type[Event], str]] = {
 
 EXECUTING: Final = ("running", "pausing", "cancelling")
 
+RUNS_PER_STATEMENT: Final = 500
+
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -41,7 +48,7 @@ def fold(conn: Connection, batch: Sequence[Fact]) -> Write:
                 fact.subject,
                 version=fact.version,
                 updated_at=fact.at,
-                **_state_changes(rows.states.current(fact.subject), fact),
+                **_state_changes(rows.states.current(fact.subject), fact, rows.when(fact)),
             )
         _record_details(rows, fact)
     return rows.write
@@ -58,12 +65,19 @@ class _Rows:
         self.attempts = History(tables.run_attempts, "run_id", "attempt")
         self.checkpoints = History(tables.run_checkpoints, "run_id", "attempt", "step", "digest")
         self.artifacts = History(tables.run_artifacts, "run_id", "path")
+        self._elsewhere = _executed_elsewhere(conn, batch)
         self.states.load(conn, {fact.subject for fact in batch})
         self._load(conn, batch, self.tags, facts.RunTagged)
         self._load(conn, batch, self.params, facts.RunParamsRecorded)
-        self._load(conn, batch, self.attempts, facts.RunEnvironmentRecorded, *ENDINGS)
+        self._load(
+            conn, batch, self.attempts, facts.RunEnvironmentRecorded, facts.RunAttemptReturned, *ENDINGS
+        )
         self._load(conn, batch, self.checkpoints, facts.RunCheckpointed, facts.RunCheckpointDeleted)
         self._load(conn, batch, self.artifacts, facts.RunArtifactRecorded)
+
+    def when(self, fact: Fact) -> int:
+        """When it happened, in µs."""
+        return to_micros(fact.recorded.occurred_at) if fact.subject in self._elsewhere else fact.at
 
     def write(self, conn: Connection) -> None:
         self.requests.write(conn)
@@ -83,12 +97,22 @@ class _Rows:
         history.load(conn, {fact.subject for fact in batch if isinstance(fact.event, touching)})
 
 
+def _executed_elsewhere(conn: Connection, batch: Sequence[Fact]) -> set[str]:
+    """Those of the batch's runs that are, requested in it or before."""
+    requests = {fact.subject: fact.event for fact in batch if isinstance(fact.event, facts.RunRequested)}
+    found = {run_id for run_id, request in requests.items() if request.external}
+    query = select(tables.runs.c.run_id).where(tables.runs.c.external)
+    for some in chunks(sorted({fact.subject for fact in batch} - requests.keys()), RUNS_PER_STATEMENT):
+        found.update(conn.scalars(query.where(tables.runs.c.run_id.in_(some))))
+    return found
+
+
 def _request(rows: _Rows, fact: Fact, event: facts.RunRequested) -> None:
     rows.requests.add(
         run_id=fact.subject,
         position=fact.position,
         experiment_id=event.experiment_id,
-        requested_at=fact.at,
+        requested_at=rows.when(fact),
         requested_by=event.requested_by,
         recipe=event.spec.recipe,
         priority=event.priority,
@@ -113,7 +137,7 @@ def _request(rows: _Rows, fact: Fact, event: facts.RunRequested) -> None:
         rows.tags.open(fact.position, run_id=fact.subject, key=key, value=value)
 
 
-def _state_changes(state: Row, fact: Fact) -> Row:
+def _state_changes(state: Row, fact: Fact, when: int) -> Row:
     match fact.event:
         case facts.RunCheckpointed() as event:
             return {"step": event.step}
@@ -126,19 +150,22 @@ def _state_changes(state: Row, fact: Fact) -> Row:
         case facts.RunShown():
             return {"hidden": False}
         case _:
-            return _status_changes(state, fact)
+            return _status_changes(state, fact, when)
 
 
-def _status_changes(state: Row, fact: Fact) -> Row:
+def _status_changes(state: Row, fact: Fact, when: int) -> Row:
     match fact.event:
         case facts.RunStarted() as event:
             return {
                 "status": "running",
                 "attempt": event.attempt,
-                "started_at": state["started_at"] or fact.at,
+                "started_at": state["started_at"] or when,
             }
         case facts.RunResumed() | facts.RunRetried() as event:
             return {"status": "queued", "attempt": event.attempt, "ended_at": None, "outcome": None}
+        case facts.RunAttemptReturned() if state["status"] not in EXECUTING:
+            status = "pausing" if state["status"] == "paused" else "running"
+            return {"status": status, "ended_at": None, "outcome": None}
         case facts.RunCancellationRequested() if state["status"] in EXECUTING:
             return {"status": "cancelling"}
         case facts.RunPauseRequested() if state["status"] in EXECUTING:
@@ -146,19 +173,19 @@ def _status_changes(state: Row, fact: Fact) -> Row:
         case facts.RunPaused() as event:
             return {"status": "paused", "step": state["step"] if event.step is None else event.step}
         case facts.RunCompleted() | facts.RunFailed() | facts.RunCancelled() as event:
-            return _end_changes(state, fact, event)
+            return _end_changes(state, event, when)
         case _:
             return {}
 
 
 def _end_changes(
-    state: Row, fact: Fact, event: facts.RunCompleted | facts.RunFailed | facts.RunCancelled
+    state: Row, event: facts.RunCompleted | facts.RunFailed | facts.RunCancelled, when: int
 ) -> Row:
     step = None if isinstance(event, facts.RunFailed) else event.step
     return {
         "status": ENDINGS[type(event)],
         "step": state["step"] if step is None else step,
-        "ended_at": fact.at,
+        "ended_at": when,
         "outcome": _pack(event),
     }
 
@@ -171,6 +198,8 @@ def _record_details(rows: _Rows, fact: Fact) -> None:
             _change_tags(rows, fact, event)
         case facts.RunStarted() as event:
             _start_attempt(rows, fact, event)
+        case facts.RunAttemptReturned() as event:
+            _return_attempt(rows, fact, event)
         case facts.RunEnvironmentRecorded() as event:
             rows.attempts.change(fact.position, fact.subject, event.attempt, environment=_pack(event))
         case facts.RunCheckpointed() as event:
@@ -212,7 +241,18 @@ def _start_attempt(rows: _Rows, fact: Fact, event: facts.RunStarted) -> None:
         worker=event.worker,
         epoch=event.epoch,
         resumed_from=event.resumed_from and _pack(event.resumed_from),
-        started_at=fact.at,
+        started_at=rows.when(fact),
+    )
+
+
+def _return_attempt(rows: _Rows, fact: Fact, event: facts.RunAttemptReturned) -> None:
+    rows.attempts.change(
+        fact.position,
+        *(fact.subject, event.attempt),
+        worker=event.worker,
+        epoch=event.epoch,
+        ended_at=None,
+        ending=None,
     )
 
 
@@ -223,7 +263,7 @@ def _end_attempt(rows: _Rows, fact: Fact, event: Event) -> None:
     """
     key = (fact.subject, getattr(event, "attempt", None))
     if rows.attempts.is_open(*key) and rows.attempts.current(*key)["ending"] is None:
-        rows.attempts.change(fact.position, *key, ended_at=fact.at, ending=ENDINGS[type(event)])
+        rows.attempts.change(fact.position, *key, ended_at=rows.when(fact), ending=ENDINGS[type(event)])
 
 
 def _add_checkpoint(rows: _Rows, fact: Fact, event: facts.RunCheckpointed) -> None:
@@ -238,5 +278,5 @@ def _add_checkpoint(rows: _Rows, fact: Fact, event: facts.RunCheckpointed) -> No
         loss=event.loss,
         covers_version=event.covers.version,
         covers_offset=event.covers.offset,
-        saved_at=fact.at,
+        saved_at=rows.when(fact),
     )

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from projections.catalogue import PROJECTIONS
+from projections.metrics import segments, tables
 from projections.runner import Runner
 from tracker.envelope import Metadata, NewEvent, Write
 from tracker.events.base import Covers, Event, ResumePoint
@@ -99,6 +100,13 @@ def rows_of(views: Engine) -> dict[str, list[str]]:
             for projection in PROJECTIONS
             for table in projection.tables
         }
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that short stories, too, have blocks that are cut into segments."""
+    monkeypatch.setattr(tables, "BLOCK_VERSIONS", 3)
+    monkeypatch.setattr(segments, "SEGMENT_POINTS", 4)
 
 
 @pytest.fixture

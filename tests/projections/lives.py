@@ -54,6 +54,7 @@ class Life:
                 spec=spec,
                 tags={"first": "1"},
                 limits=Limits(attempts=4),
+                external=chance.random() < 0.5,
                 requested_by="api:local",
             )
         )
@@ -76,11 +77,14 @@ class Life:
         assert state is not None
         attempt = state.attempt
         if state.status == "queued" and self.chance.random() < 0.7:
-            self.apply(commands.StartAttempt(run_id=self.run_id, attempt=attempt, worker="w", epoch=attempt))
+            self.apply(self.start(attempt))
         elif state.is_active and self.chance.random() < 0.5:
             self.report(attempt)
         else:
             self.apply(self.chance.choice(self.commands(attempt)))
+
+    def start(self, attempt: int) -> commands.Command:
+        return commands.StartAttempt(run_id=self.run_id, attempt=attempt, worker="w", epoch=attempt)
 
     def report(self, attempt: int) -> None:
         stream = telemetry_stream(self.run_id, attempt)
@@ -111,6 +115,15 @@ class Life:
                 )
             )
 
+    def artifact(self, attempt: int, number: int) -> commands.Command:
+        return commands.RecordArtifact(
+            run_id=self.run_id,
+            attempt=attempt,
+            path=f"a{number}",
+            digest=Digest(f"a{self.chance.random()}"),
+            size_bytes=1,
+        )
+
     def commands(self, attempt: int) -> list[commands.Command]:
         run_id, number = self.run_id, self.chance.randint(0, 3)
         return [
@@ -118,13 +131,8 @@ class Life:
                 run_id=run_id, attempt=attempt, versions={"jax": str(number)}, devices=("cpu",)
             ),
             commands.RecordParams(run_id=run_id, attempt=attempt, params={f"p{number}": math.nan}),
-            commands.RecordArtifact(
-                run_id=run_id,
-                attempt=attempt,
-                path=f"a{number}",
-                digest=Digest(f"a{self.chance.random()}"),
-                size_bytes=1,
-            ),
+            self.artifact(attempt, number),
+            self.artifact(attempt, number),
             commands.DeleteCheckpoint(run_id=run_id, attempt=max(1, attempt - 1), step=self.step, policy="p"),
             commands.RequestCancellation(run_id=run_id),
             commands.ConfirmCancellation(run_id=run_id, attempt=attempt),
@@ -135,6 +143,9 @@ class Life:
             commands.LoseAttempt(run_id=run_id, attempt=attempt),
             commands.PreemptAttempt(run_id=run_id, attempt=attempt, signal="SIGTERM"),
             commands.RetryRun(run_id=run_id),
+            self.start(attempt + 1),
+            commands.ReturnAttempt(run_id=run_id, attempt=attempt, worker="w", epoch=100 + number),
+            commands.ReturnAttempt(run_id=run_id, attempt=attempt, worker="w", epoch=200 + number),
             commands.FailRun(run_id=run_id, attempt=attempt, reason="error"),
             commands.RenameRun(run_id=run_id, name=f"n{number}"),
             commands.TagRun(run_id=run_id, added={f"t{number}": "x"}, removed=(f"t{3 - number}", "first")),

@@ -36,8 +36,11 @@ def compare_run(life: Life, conn: Connection) -> None:
     assert (run.status, run.version, run.attempt) == (state.status, state.version, state.attempt)
     assert (run.name, run.note, run.hidden, run.tags) == (state.name, state.note, state.is_hidden, state.tags)
     assert repr(sorted(run.params.items())) == repr(sorted(state.params.items()))
-    assert [(each.attempt, each.ending, each.environment, each.resumed_from) for each in run.attempts] == [
-        (each.number, each.outcome, each.environment, each.resumed_from) for each in state.attempts
+    assert [
+        (each.attempt, each.epoch, each.ending, each.environment, each.resumed_from) for each in run.attempts
+    ] == [
+        (each.number, each.epoch, each.outcome, each.environment, each.resumed_from)
+        for each in state.attempts
     ]
     assert [
         (each.attempt, each.step, each.digest, each.covers, each.deleted_at is not None)

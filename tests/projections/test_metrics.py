@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
 from sqlalchemy import Connection
 
 from projections import metrics
-from projections.metrics.points import cut_by_key
+from projections.metrics.points import Batch, Points, put_together, put_together_of_key
 from tests.projections.conftest import Point, Story, batch, checkpointed, requested, resume, started
 from tracker.errors import BadInput
 from tracker.events.telemetry import MetricsRecorded
@@ -40,7 +41,7 @@ def test_a_series_is_exact_where_there_are_few_points(
     assert (series.points, series.step, series.value) == (3, (1, 2, 3), (0.5, 0.25, 0.125))
     assert series.time == (1_000_000, 2_000_000, 3_000_000)
     assert series.attempt == (1, 1, 1)
-    assert metrics.keys(conn, "r1") == ("loss", "lr")
+    assert metrics.has_key(conn, "r1", "lr") and not metrics.has_key(conn, "r1", "l")
 
 
 def test_a_key_that_was_never_logged_has_no_points(conn: Connection) -> None:
@@ -230,22 +231,46 @@ def test_the_whole_series_drops_nothing(conn: Connection) -> None:
     assert sum(not math.isfinite(value) for value in series.value) == 11
 
 
-def test_a_batch_is_cut_into_its_keys_in_order() -> None:
-    cut = dict(cut_by_key(batch(("b", 1, 1.0), ("a", 2, 2.0), ("b", 3, 3.0))))
-    assert list(cut) == ["b", "a"]
-    assert (cut["b"].place.tolist(), cut["b"].step.tolist(), cut["b"].value.tolist()) == (
-        [0, 2],
-        [1, 3],
-        [1.0, 3.0],
+def test_batches_are_put_together_by_key_in_the_order_of_logging() -> None:
+    first, second = batch(("b", 1, 1.0), ("a", 2, 2.0), ("b", 3, 3.0)), batch(("b", 4, 4.0))
+    points = put_together([Batch(7, 70, first), Batch(9, 90, second)])
+    assert points.keys == ("a", "b")
+    b = points.of_key("b")
+    assert (b.step.tolist(), b.value.tolist()) == ([1, 3, 4], [1.0, 3.0, 4.0])
+    assert (b.place.tolist(), b.versions[b.batch].tolist()) == ([0, 2, 0], [7, 7, 9])
+    assert points.of_key("a").place.tolist() == [1]
+    assert len(points.of_key("c")) == 0
+
+
+@pytest.mark.parametrize("key", ["a", "b", "c", "x\N{REPLACEMENT CHARACTER}"])
+def test_one_key_is_picked_as_it_is_put_together(key: str) -> None:
+    events = (
+        batch(("b", 1, 1.0), ("a", 2, 2.0), ("b", 3, 3.0)),
+        batch(("x\0", 1, 0.5)),
+        batch(("b", 4, 4.0)),
     )
-    assert cut["a"].place.tolist() == [1]
+    batches = [Batch(number, 10 * number, event) for number, event in enumerate(events, 1)]
+    whole, picked = put_together(batches).of_key(key), put_together_of_key(batches, key)
+    for name in Points.__struct_fields__:
+        assert list(getattr(whole, name)) == list(getattr(picked, name)), name
+
+
+def test_a_key_without_points_is_left_out() -> None:
+    event = batch(("a", 1, 1.0))
+    named = msgspec.structs.replace(event, keys=("a", "b"))
+    assert put_together([Batch(1, 1, named)]).keys == ("a",)
+
+
+def test_no_batches_are_no_points() -> None:
+    points = put_together([])
+    assert (len(points), points.keys) == (0, ())
 
 
 @pytest.mark.parametrize("column", ["key_index", "step", "time", "value"])
 def test_columns_that_do_not_fit_together_are_an_error(column: str) -> None:
     whole = {name: getattr(batch(("a", 1, 1.0)), name) for name in MetricsRecorded.__struct_fields__}
     with pytest.raises(ValueError, match="different lengths"):
-        list(cut_by_key(MetricsRecorded(**whole | {column: b""})))
+        put_together([Batch(1, 1, MetricsRecorded(**whole | {column: b""}))])
 
 
 def test_a_point_of_an_unnamed_key_is_an_error() -> None:
@@ -254,4 +279,4 @@ def test_a_point_of_an_unnamed_key_is_an_error() -> None:
         keys=(), key_index=event.key_index, step=event.step, time=event.time, value=event.value
     )
     with pytest.raises(ValueError, match="does not name"):
-        list(cut_by_key(bad))
+        put_together([Batch(1, 1, bad)])

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Connection
 
 from projections import runs
-from tests.projections.conftest import Story, checkpointed, requested, resume, started
+from tests.projections.conftest import NOW, Story, checkpointed, requested, resume, started
 from tracker.events import run as facts
+from tracker.events.base import Event
 from tracker.ids import Digest
 
 CatchUp = Callable[[], None]
@@ -83,6 +84,52 @@ def test_a_lost_attempt_stays_lost_when_its_run_fails(
     catch_up()
     run = get(conn, "r1")
     assert (run.status, run.attempts[0].ending) == ("failed", "lost")
+
+
+def test_an_attempt_that_returns_executes_again_in_another_epoch(
+    story: Story, catch_up: CatchUp, conn: Connection
+) -> None:
+    lost = facts.RunAttemptLost(attempt=1, last_heartbeat_at=None, resume_point=None)
+    failed = facts.RunFailed(attempt=1, reason="worker-lost")
+    before = story.run("r1", requested(external=True), started(), lost, failed)
+    catch_up()
+    returned = story.run("r1", facts.RunAttemptReturned(attempt=1, worker="w1", epoch=3))
+    story.run("r1", facts.RunCompleted(attempt=1))
+    catch_up()
+    then, back, now = (get(conn, "r1", as_of) for as_of in (before, returned, None))
+    assert (then.status, then.attempts[0].ending, then.attempts[0].epoch) == ("failed", "lost", 1)
+    assert (back.status, back.ended_at, back.failure) == ("running", None, None)
+    assert (back.attempts[0].ending, back.attempts[0].ended_at, back.attempts[0].epoch) == (None, None, 3)
+    assert (now.status, now.attempts[0].ending) == ("completed", "completed")
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ((facts.RunPauseRequested(), facts.RunPaused(attempt=1)), "pausing"),
+        ((facts.RunCancellationRequested(),), "cancelling"),
+    ],
+)
+def test_what_was_asked_of_an_attempt_that_returns_stands(
+    story: Story, catch_up: CatchUp, conn: Connection, asked: tuple[Event, ...], shown: str
+) -> None:
+    story.run("r1", requested(external=True), started(), *asked)
+    story.run("r1", facts.RunAttemptReturned(attempt=1, worker="w1", epoch=3))
+    catch_up()
+    assert get(conn, "r1").status == shown
+
+
+def test_only_a_run_executed_elsewhere_is_told_by_its_own_clock(
+    story: Story, catch_up: CatchUp, conn: Connection
+) -> None:
+    for run_id, external in (("ours", False), ("theirs", True)):
+        story.run(run_id, requested(external=external), started(), facts.RunCompleted(attempt=1))
+    catch_up()
+    ours, theirs = get(conn, "ours"), get(conn, "theirs")
+    assert (theirs.requested_at, theirs.started_at, theirs.ended_at) == (NOW, NOW, NOW)
+    assert theirs.attempts[0].ended_at == NOW
+    assert ours.requested_at == story.log.read("run-ours")[0].recorded_at
+    assert ours.ended_at == story.log.read("run-ours")[2].recorded_at
 
 
 def test_a_run_can_be_cancelled_before_it_starts(story: Story, catch_up: CatchUp, conn: Connection) -> None:

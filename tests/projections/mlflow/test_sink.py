@@ -12,6 +12,7 @@ from projections.mlflow.state import link, rebuild, status
 from tracker.events.experiment import ExperimentRenamed
 from tracker.events.run import (
     RunAttemptLost,
+    RunAttemptReturned,
     RunCancelled,
     RunCheckpointDeleted,
     RunCompleted,
@@ -182,6 +183,27 @@ def test_how_a_run_ends(story, told, mlflow, end, expected):
         expected[0],
         expected[1] and expected[1] // 100_000,
     )
+
+
+def test_a_run_whose_attempt_returns_goes_on_where_it_was(story, told, mlflow):
+    run = story.request(external=True)
+    story.start(run)
+    saved = story.checkpoint(run, 4, story.points(run, range(5)))
+    story.points(run, range(5, 8))
+    lost = RunAttemptLost(attempt=1, last_heartbeat_at=None, resume_point=saved)
+    story.tell(f"run-{run}", lost, RunFailed(attempt=1, reason="worker-lost"))
+    told.catch_up(mlflow)
+    (first,) = mlflow.find_active(run)
+    assert (first.status, "runledger.failure" in first.tags) == ("FAILED", True)
+    story.tell(f"run-{run}", RunAttemptReturned(attempt=1, worker="w", epoch=3))
+    told.catch_up(mlflow)
+    (mirror,) = mlflow.find_active(run)
+    assert (mirror.id, mirror.status, "runledger.failure" in mirror.tags) == (first.id, "RUNNING", False)
+    story.points(run, range(8, 10))
+    story.tell(f"run-{run}", RunCompleted(attempt=1))
+    told.catch_up(mlflow)
+    assert steps_told(mlflow, run) == list(range(10))
+    assert told.differences(mlflow) == []
 
 
 def test_what_people_change_is_told(story, told, mlflow):
