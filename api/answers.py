@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from tracker.events.base import ForkPoint, ResumePoint
 from tracker.events.benchmark import Direction
@@ -47,6 +48,56 @@ class Launched(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     version: int
     links: dict[str, str] = {}
+
+
+class TelemetryPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """What the log has of an attempt's telemetry: the version of its stream, batches of points, output."""
+
+    version: int = 0
+    batches: int = 0
+    output_bytes: int = 0
+
+
+class BatchTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch of points is in the log."""
+
+    version: int
+    """Of the attempt's telemetry with it."""
+    batch: int
+    position: int
+
+
+class AttemptAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt as whoever executes it has to know it."""
+
+    run_id: str
+    attempt: int
+    epoch: int
+    """In which its lease is held, 0 where it is not."""
+    lease_seconds: float
+    """How long it may stay silent, 0 where its lease is not held."""
+    status: Status
+    """The run's."""
+    outcome: str | None
+    """completed, failed, lost, preempted, cancelled or paused; None while it executes."""
+    resumed_from: ResumePoint | None
+    telemetry: TelemetryPlace
+    position: int
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """The lease is renewed."""
+
+    stop: Literal["cancel", "pause"] | None
+    """What is asked of the attempt: to stop at its next step, for good or for now."""
+    lease_seconds: float
+
+
+class BlobWritten(msgspec.Struct, frozen=True, kw_only=True):
+    """The bytes are there, now or since before."""
+
+    digest: str
+    size_bytes: int
 
 
 class ExperimentWritten(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,6 +295,8 @@ class ScoreAnswer(msgspec.Struct, frozen=True, kw_only=True):
     high: Number | None
     count: int
     unscored: int
+    method: str | UnsetType = UNSET
+    """How the interval was found; absent where that was not recorded."""
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -324,7 +377,22 @@ class RecipeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     schema: JsonObject
     """JSON Schema (2020-12) of the spec's values."""
     presets: dict[str, JsonObject]
+    scorers: list[str]
+    """Names of the scorers that its benchmarks may have."""
     workers: list[str]
+
+
+class ScorerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A scorer that some worker has announced."""
+
+    name: str
+    version: int
+    digest: str
+    direction: Direction | None
+    """Which way is better, where that does not depend on the benchmark."""
+    description: str
+    recipes: list[str]
+    """The recipes whose benchmarks may have it."""
 
 
 class ConsumerHealth(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -22,16 +22,13 @@ from api.errors import Fault, Invalid, UnsupportedContentType
 from api.http import problems
 from api.http.encoding import JsonResponse, StrictRequest
 from api.http.front_door import FrontDoor
-from api.http.given import GivenBackend
+from api.http.given import GivenBackend, metadata_of
 from api.http.openapi import DocumentPlugin, operation_id
 from api.http.parameters import LAST_POSITION, bounds
 from api.rest import UNVERSIONED, VERSIONED
 from api.settings import ApiSettings, names
-from tracker.envelope import Metadata
 
 API = "/api/v1"
-LONGEST_REQUEST_ID = 200
-"""It is kept with every event for ever."""
 
 
 def create_app(backend: Backend) -> ASGIApp:
@@ -51,7 +48,7 @@ def create_litestar(backend: Backend) -> Litestar:
         lifespan=[_closing],
         dependencies={
             "backend": Provide(provide_backend, sync_to_thread=False),
-            "metadata": Provide(provide_metadata, sync_to_thread=False),
+            "metadata": Provide(metadata_of, sync_to_thread=False),
             "views": Provide(provide_views),
         },
         guards=[check_content_type, check_nulls],
@@ -85,14 +82,6 @@ def provide_backend(state: State) -> Backend:
     return backend
 
 
-def provide_metadata(request: Request[str, Any, State]) -> Metadata:
-    """Who writes: the token's holder. A caller's X-Request-Id ties together what it caused."""
-    correlation_id = request.headers.get("x-request-id")
-    if correlation_id is not None and len(correlation_id) > LONGEST_REQUEST_ID:
-        raise Invalid([Fault("header: X-Request-Id", f"longer than {LONGEST_REQUEST_ID} characters")])
-    return Metadata(actor=request.user, correlation_id=correlation_id)
-
-
 async def provide_views(
     backend: GivenBackend,
     request: Request[str, Any, State],
@@ -116,17 +105,26 @@ def _as_of(request: Request[str, Any, State]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-def check_content_type(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """A body must be of the type that the route reads; no form of a web page ever is."""
-    expected = str(handler.opt.get("content_type", "application/json"))
+async def check_content_type(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """A body must be of the type that the route reads; no form of a web page ever is.
+
+    Guards are coroutines: Litestar would give each other one a thread of the pool, for every request.
+    """
+    expected: Sequence[str] = handler.opt.get("content_types", ("application/json",))
     headers = connection.headers
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     actual = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if (has_body or actual) and connection.scope.get("method") not in ("GET", "HEAD") and actual != expected:
-        raise UnsupportedContentType(expected, actual)
+    if (
+        (has_body or actual)
+        and connection.scope.get("method") not in ("GET", "HEAD")
+        and actual not in expected
+    ):
+        raise UnsupportedContentType(" or ".join(expected), actual)
 
 
-def check_nulls(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def check_nulls(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """In an address nothing is null, only absent: `as_of=null` would be read as if it were not there."""
     for name, value in connection.query_params.dict().items():
         if "null" in map(str.lower, value) and not _is_text(handler, name):

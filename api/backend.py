@@ -17,13 +17,16 @@ import msgspec
 from litestar.concurrency import sync_to_thread
 from sqlalchemy import Connection, Engine
 
+from api.answers import TelemetryPlace
 from api.errors import PositionNotReached
+from api.http.gate import Gate
 from api.hub import Hub
 from api.settings import ApiSettings
 from projections import positions
 from tracker.blobs import Blobs
 from tracker.datasets import Contents
 from tracker.dispatch import Dispatcher
+from tracker.ids import ExperimentId, Stream
 from tracker.settings import StorageSettings
 from tracker.store import engine as engines
 from tracker.store.log import Log
@@ -56,6 +59,16 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """What waits for the body of an upload, waits here."""
     made: dict[str, Contents] = {}
     """What generators made in the life of this process, by generator and options."""
+    registered: set[Stream] = set()
+    """Streams of datasets and benchmarks that are known to be registered: they stay so."""
+    named: dict[str, ExperimentId] = {}
+    """The experiment that was found under a name last (`api.writing.naming`)."""
+    started: set[tuple[str, int]] = set()
+    """Attempts, by run and number, that are known to have started elsewhere (`api.writing.attempts`)."""
+
+    told: dict[tuple[str, int, int], TelemetryPlace] = {}
+    """By run, attempt and epoch, how far its telemetry is, as far as is known (`api.writing.telemetry`)."""
+    gate: Gate
 
     @contextmanager
     def rows(self) -> Iterator[Connection]:
@@ -115,4 +128,5 @@ def backend_over(settings: ApiSettings, *, ledger: Engine, views: Engine, blobs:
         blobs=blobs,
         hub=Hub(log),
         uploading=ThreadPoolExecutor(UPLOADS, "upload"),
+        gate=Gate(settings.telemetry_bytes),
     )

@@ -43,6 +43,7 @@ from api.answers import (
     RecipeAnswer,
     Run,
     RunRow,
+    ScorerAnswer,
     Series,
     Written,
 )
@@ -224,6 +225,10 @@ class Client:
     def recipes(self) -> list[RecipeAnswer]:
         """What the workers that are there now can run."""
         return list(self._pages(RecipeAnswer, "/recipes"))
+
+    def scorers(self) -> list[ScorerAnswer]:
+        """What predictions can be scored with, as the workers have announced it."""
+        return list(self._pages(ScorerAnswer, "/scorers"))
 
     def health(self) -> Health:
         return self._get(Health, "/health")

@@ -12,6 +12,12 @@ ApiError
 ├── UnknownRecipe               no announced recipe has this name (or this preset)
 ├── ExperimentNameTaken
 ├── KeyReused                   an Idempotency-Key that already stands for another body
+├── LeaseLost                   the lease under which an attempt is told is not held (any more)
+├── LeaseHeld                   somebody else is taking the lease at this moment
+├── AttemptEnded                an attempt that takes nothing more
+├── NotNext                     telemetry that does not follow on what the log has of it
+├── TooMuchWaits                more telemetry is on its way into the log than may be
+├── DigestMismatch              a body that does not have the digest which names it
 ├── StaleVersion                If-Match names a version that is not the present one
 ├── RangeNotSatisfiable
 └── PositionNotReached          a read model did not get to `after` in time
@@ -22,6 +28,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+
+from api.answers import TelemetryPlace
 
 
 class ApiError(Exception):
@@ -115,6 +123,37 @@ class KeyReused(ApiError):
         super().__init__(f"the Idempotency-Key {key!r} already stands for another request")
 
 
+class LeaseLost(ApiError):
+    """The epoch does not hold the lease on the run: ask for the attempt again, and go on in its new epoch."""
+
+    def __init__(self, run_id: str, attempt: int, epoch: int) -> None:
+        super().__init__(f"run {run_id}: attempt {attempt} does not hold the lease in epoch {epoch}")
+        self.epoch = epoch
+
+
+class LeaseHeld(ApiError):
+    """Somebody else is taking the lease at this moment: ask again."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id}: others are taking its lease at this moment")
+
+
+class AttemptEnded(ApiError):
+    """The attempt has ended, and takes nothing more."""
+
+    def __init__(self, run_id: str, attempt: int, outcome: str) -> None:
+        super().__init__(f"run {run_id}: attempt {attempt} has ended, it is {outcome}")
+        self.outcome = outcome
+
+
+class DigestMismatch(ApiError):
+    """The bytes that were sent do not have the digest in the address; nothing was stored."""
+
+    def __init__(self, digest: str, actual: str) -> None:
+        super().__init__(f"the body has the digest {actual}, not {digest}")
+        self.actual = actual
+
+
 class StaleVersion(ApiError):
     """If-Match names a version that is not the present one."""
 
@@ -138,3 +177,21 @@ class PositionNotReached(ApiError):
         super().__init__(f"the read model is at position {position}, not yet at {after}")
         self.after = after
         self.position = position
+
+
+class NotNext(ApiError):
+    """Telemetry does not follow on what the log has of the attempt; `before` says how much that is."""
+
+    def __init__(self, what: str, before: TelemetryPlace) -> None:
+        super().__init__(
+            f"{what}: the log has {before.batches} batches and {before.output_bytes} bytes of output,"
+            f" and the telemetry is at version {before.version}"
+        )
+        self.before = before
+
+
+class TooMuchWaits(ApiError):
+    """More telemetry is on its way into the log than may be; a little later there is room again."""
+
+    def __init__(self) -> None:
+        super().__init__("more telemetry is on its way than may be: send it once more")

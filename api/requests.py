@@ -11,18 +11,15 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tracker.events.benchmark import Direction
+from tracker.descriptions import PRINTABLE, DatasetRecipe, Name
+from tracker.descriptions import BenchmarkRecipe as BenchmarkRecipe
 from tracker.spec import DeviceRequest, JsonObject, Limits
 
-PRINTABLE = r"^[^\u0000-\u001f\u007f]+$"
-
-Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 Text: TypeAlias = Annotated[str, Meta(max_length=20_000)]
 Reason: TypeAlias = Annotated[str, Meta(max_length=2_000)]
 Key: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 Value: TypeAlias = Annotated[str, Meta(max_length=5_000)]
 Tags: TypeAlias = Annotated[dict[Key, Value], Meta(max_length=100)]
-DigestText: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Format: TypeAlias = Literal["traces", "text"]
 
 
@@ -80,24 +77,6 @@ class ExperimentPatch(Body, frozen=True, kw_only=True):
     name: Name
 
 
-class DatasetRecipe(Body, frozen=True, kw_only=True):
-    """A dataset to be made on the spot; the same options give the same bytes."""
-
-    generator: Name
-    options: JsonObject = {}
-
-
 class DatasetRequest(DatasetRecipe, frozen=True, kw_only=True):
     name: Name | None = None
     description: Text = ""
-
-
-class BenchmarkRecipe(Body, frozen=True, kw_only=True):
-    """A benchmark to be defined, over a dataset that is registered or to be made."""
-
-    name: Name
-    dataset: DigestText | DatasetRecipe
-    scorer: Name
-    scorer_version: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
-    direction: Direction = "maximize"
-    tolerance: Annotated[float, Meta(ge=0, le=1e12)] = 0.0

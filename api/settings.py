@@ -26,6 +26,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Largest body of a request, but for uploads."""
     max_upload_bytes: int = 4096 * MEBIBYTE
     """Largest dataset that may be uploaded."""
+    telemetry_bytes: int = 32 * MEBIBYTE
+    """Telemetry that may be on its way into the log at a time; what comes on top is answered 429."""
     threads: int = 16
     """Threads, and so database connections at a time, for requests."""
     after_seconds: float = 5.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,9 @@ COMMANDS: Mapping[str, str] = {
     "watch": "api.cli.watch",
     "show": "api.cli.runs",
     "cancel": "api.cli.runs",
+    "sync": "api.cli.sync",
+    "recipe": "api.cli.recipe",
+    "try": "api.cli.try_",
     "migrate": "api.cli.databases",
     "token": "api.cli.tokens",
     "doctor": "api.cli.doctor",
@@ -53,7 +57,8 @@ class Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return super().get_command(context, name)
-        command: click.Command = getattr(importlib.import_module(COMMANDS[name]), name)
+        attribute = f"{name}_" if keyword.iskeyword(name) else name
+        command: click.Command = getattr(importlib.import_module(COMMANDS[name]), attribute)
         return command
 
     def invoke(self, context: click.Context) -> Any:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from operator import attrgetter
 from typing import Literal
 
 import click
 import msgspec
+import psutil
 
-from api.cli import preflight
+from api.cli import memory, preflight
 from api.cli.connection import connect
 from api.cli.exits import SetupProblem
 from api.cli.output import Output, with_output
@@ -38,7 +41,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 @click.command()
 @with_output
 def doctor(output: Output) -> None:
-    """Check Python, data folder, databases, recipes, the API and MLflow. Exit status 5 if one is bad."""
+    """Check Python, data folder, databases, recipes, the API and MLflow; say what memory is held.
+
+    Exit status 5 if one is bad.
+    """
     storage, settings = load(StorageSettings, os.environ), load(UpSettings, os.environ)
     findings = [
         Finding(
@@ -50,6 +56,7 @@ def doctor(output: Output) -> None:
         _look_at_recipes(),
         _look_at_api(),
         _look_at_mlflow(settings),
+        *_look_at_memory(storage),
     ]
     width = max(len(finding.subject) for finding in findings)
     lines = [f"{MARKS[one.verdict]} {one.subject:<{width}}  {one.words}" for one in findings]
@@ -116,3 +123,38 @@ def _look_at_mlflow(settings: UpSettings) -> Finding:
             subject="mlflow", verdict="note", words=f"{url}: none is there, `runledger up` starts one"
         )
     return Finding(subject="mlflow", verdict="ok", words=f"{url} answers")
+
+
+def _look_at_memory(storage: StorageSettings) -> list[Finding]:
+    """What each process of `up` holds, and all of them together without MLflow."""
+    up = memory.owner(storage.data)
+    if up is None:
+        words = f"`runledger up` does not run on {storage.data.absolute()}"
+        return [Finding(subject="memory", verdict="note", words=words)]
+    try:
+        held = memory.held(up)
+    except psutil.Error as problem:
+        return [Finding(subject="memory", verdict="note", words=f"cannot be told: {problem}")]
+    has_spare = any(each.name == "spare" for each in held)
+    others = sum(each.size_bytes for each in held if not each.is_of_mlflow)
+    words = (
+        f"{_megabytes(others)} without MLflow ({memory.UNIT.upper()}), {'one' if has_spare else 'no'} spare"
+    )
+    return [
+        *(
+            Finding(subject=f"memory {name}", verdict="ok", words=_shares(each))
+            for name, each in groupby(sorted(held, key=attrgetter("name")), key=attrgetter("name"))
+        ),
+        Finding(subject="memory", verdict="ok", words=words),
+    ]
+
+
+def _shares(held: Iterable[memory.Held]) -> str:
+    """`81 MB in process 123`, or the sum and how many they are."""
+    each = list(held)
+    size = _megabytes(sum(one.size_bytes for one in each))
+    return f"{size} in process {each[0].pid}" if len(each) == 1 else f"{size} in {len(each)} processes"
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.0f} MB"

@@ -60,10 +60,15 @@ def _ours(
     return Program(
         name=module,
         command=(sys.executable, "-P", "-m", module),
-        env={**env, **_metrics_port(module, settings)},
+        env={**env, **_arenas(module), **_metrics_port(module, settings)},
         is_ready=is_ready,
         stop_seconds=stop_seconds,
     )
+
+
+def _arenas(module: str) -> dict[str, str]:
+    """glibc keeps a heap for each of many threads; a worker hands its environment on to trainings."""
+    return {} if module == "trainer" else {"MALLOC_ARENA_MAX": "2"}
 
 
 def _metrics_port(module: str, settings: UpSettings) -> dict[str, str]:

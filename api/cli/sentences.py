@@ -67,6 +67,8 @@ def _specifics(kind: str, data: dict[str, Any]) -> list[str]:
     match kind:
         case "RunRequested":
             return [f"{data['spec']['recipe']} by {data['requested_by']}"]
+        case "RunAttemptReturned":
+            return [f"on {data['worker']}"]
         case "RunStarted":
             origin = data["resumed_from"]
             resumed = [] if origin is None else [f"from step {origin['step']} of attempt {origin['attempt']}"]

@@ -7,8 +7,12 @@ from datetime import datetime
 import click
 
 from api.cli.databases import migrated_ledger
+from api.cli.exits import SetupProblem
 from api.cli.output import Output, with_output
-from api.tokens import create_token, list_tokens, revoke_token
+from api.settings import is_loopback
+from api.tokens import create_token, has_tokens, list_tokens, revoke_token
+from tracker.settings import StorageSettings
+from tracker.store.engine import open_ledger
 
 SECONDS_PER_DAY = 86_400
 
@@ -57,3 +61,15 @@ def revoke(output: Output, token_id: str) -> None:
 
 def _day(moment: datetime | None) -> str:
     return "–" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+def check_tokens(host: str, storage: StorageSettings) -> None:
+    """Off loopback nobody gets in without a token, so there must be one. Raises SetupProblem."""
+    if is_loopback(host):
+        return
+    ledger = open_ledger(storage.ledger)
+    try:
+        if not has_tokens(ledger):
+            raise SetupProblem(f"{host} is not loopback: make a token first, `runledger token create NAME`")
+    finally:
+        ledger.dispose()

@@ -13,16 +13,12 @@ from types import FrameType
 import click
 
 from api.cli import preflight
-from api.cli.databases import upgrade
-from api.cli.exits import SetupProblem
 from api.cli.output import Output, with_output
+from api.cli.preparing import prepare_databases
 from api.cli.processes import Supervisor
 from api.cli.programs import child_environment, mlflow_address, programs
 from api.cli.settings import UpSettings
-from api.settings import is_loopback
-from api.tokens import has_tokens
-from tracker.settings import StorageSettings, load
-from tracker.store.engine import open_ledger
+from tracker.settings import load
 
 IMPATIENT_SECONDS = 1.0
 
@@ -66,9 +62,7 @@ def running(
         check(settings, with_mlflow=with_mlflow, mlflow_later=mlflow_later)
         stack.enter_context(preflight.sole_use(settings.data))
         environment = child_environment(settings, environ, with_mlflow=with_mlflow)
-        storage = load(StorageSettings, environment)
-        upgrade(storage)
-        check_tokens(settings.host, storage)
+        prepare_databases(settings.host, environment)
         wanted = programs(settings, environment, with_mlflow=with_mlflow)
         supervisor = Supervisor(wanted, settings.data / "logs")
         stack.callback(supervisor.stop)
@@ -84,18 +78,6 @@ def check(settings: UpSettings, *, with_mlflow: bool, mlflow_later: bool) -> Non
     elif with_mlflow and settings.mlflow_url is not None and not mlflow_later:
         preflight.check_mlflow_answers(settings.mlflow_url)
     preflight.check_data_folder(settings.data)
-
-
-def check_tokens(host: str, storage: StorageSettings) -> None:
-    """Off loopback nobody gets in without a token, so there must be one. Raises SetupProblem."""
-    if is_loopback(host):
-        return
-    ledger = open_ledger(storage.ledger)
-    try:
-        if not has_tokens(ledger):
-            raise SetupProblem(f"{host} is not loopback: make a token first, `runledger token create NAME`")
-    finally:
-        ledger.dispose()
 
 
 def announce(settings: UpSettings, output: Output, *, with_mlflow: bool) -> None:

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from api import answers, requests
+from api import answers, attempt_requests, batches, requests
 from api.errors import Fault
 from api.http.problems import Problem, urn
 from api.reading import links
+from tracker.events.base import ResumePoint
 from tracker.events.dataset import Generated
+from tracker.ids import Digest
 from tracker.spec import DeviceRequest, JsonObject, Limits, RunSpec
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -207,7 +209,16 @@ RECIPE = answers.RecipeAnswer(
     devices=["cpu", "gpu", "tpu"],
     schema={"type": "object", "properties": {"seed": {"type": "integer", "default": 0}}},
     presets={"arithmetic": {"spec": {"steps": 2000}}},
+    scorers=["exact_match", "loss", "numeric"],
     workers=["gpu-1"],
+)
+SCORER = answers.ScorerAnswer(
+    name="exact_match",
+    version=1,
+    digest=DIGEST,
+    direction="maximize",
+    description="Whether the prediction is what was expected.",
+    recipes=["lm"],
 )
 HEALTH = answers.Health(
     status="ok",
@@ -220,7 +231,42 @@ HEALTH = answers.Health(
     queued=0,
 )
 
+TOLD: tuple[Any, ...] = (
+    attempt_requests.ExternalRunRequest(
+        run_id=RUN, experiment="digits", name="train.py", params={"rate": 0.001}, tags={"team": "vision"}
+    ),
+    attempt_requests.AttemptRequest(worker="node-7-4211-0f3a9c1e", lease_seconds=30.0, occurred_at=AT),
+    attempt_requests.HeartbeatRequest(phase="training", done=512, total=2000),
+    attempt_requests.ParamsRequest(params={"parameters": 1_280_000}),
+    attempt_requests.EnvironmentRequest(
+        versions={"python": "3.11.9", "jax": "0.6.2"}, devices=("gpu NVIDIA H100",), seed=0
+    ),
+    attempt_requests.CheckpointRequest(
+        step=500,
+        digest=DIGEST,
+        size_bytes=1_048_576,
+        loss=0.31,
+        covers=attempt_requests.CoversBody(version=3, offset=200),
+        evaluations=(
+            attempt_requests.EvaluationBody(
+                benchmark_id=BENCHMARK,
+                scores=(attempt_requests.ScoreBody(name="accuracy", value=0.97, low=0.96, count=360),),
+                predictions=DIGEST,
+                items=360,
+            ),
+        ),
+    ),
+    attempt_requests.ArtifactRequest(
+        path="plots/confusion.png", digest=DIGEST, size_bytes=20_480, media_type="image/png"
+    ),
+    attempt_requests.EndRequest(
+        outcome="failed", error_class="FloatingPointError", message="the loss is NaN", reason="diverged"
+    ),
+)
+"""The bodies of runs that are executed elsewhere."""
+
 _TYPED: tuple[Any, ...] = (
+    *TOLD,
     LAUNCH,
     requests.ReasonRequest(reason="the loss diverges"),
     requests.RunPatch(name="baseline", tags={"team": "nlp", "draft": None}, note="Good.", hidden=False),
@@ -230,6 +276,27 @@ _TYPED: tuple[Any, ...] = (
     requests.BenchmarkRecipe(name="arithmetic held out", dataset=DIGEST, scorer="exact_match"),
     WRITTEN,
     LAUNCHED,
+    answers.AttemptAnswer(
+        run_id=RUN,
+        attempt=2,
+        epoch=3,
+        lease_seconds=30.0,
+        status="running",
+        outcome=None,
+        resumed_from=ResumePoint(attempt=1, step=500, digest=Digest(DIGEST)),
+        telemetry=answers.TelemetryPlace(),
+        position=4711,
+    ),
+    answers.Heartbeat(stop="pause", lease_seconds=30.0),
+    answers.BlobWritten(digest=DIGEST, size_bytes=20_480),
+    answers.BatchTaken(version=8, batch=7, position=4_711),
+    batches.MetricsBody(
+        batch=7,
+        points=[
+            batches.MetricRow(key="train/loss", step=120, value=2.31, time=1_790_000_000_000_000),
+            batches.MetricRow(key="train/lr", step=120, value=3e-4, time=1_790_000_000_000_000),
+        ],
+    ),
     answers.ExperimentWritten(experiment_id=EXPERIMENT, position=40, version=1),
     answers.DatasetWritten(digest=DIGEST, items=20_000, size_bytes=3_400_000, position=38, version=1),
     answers.BenchmarkWritten(benchmark_id=BENCHMARK, dataset=DIGEST, position=39, version=1),
@@ -255,6 +322,7 @@ _PAGED: tuple[Any, ...] = (
     DATASET,
     BENCHMARK_ANSWER,
     RECIPE,
+    SCORER,
 )
 
 EXAMPLES: dict[str, Any] = {type(example).__name__: example for example in _TYPED} | {
@@ -278,6 +346,7 @@ _PROBLEMS: dict[int, tuple[str, str, list[Fault]]] = {
         "$.spec.stepz: unknown key",
         [Fault("$.spec.stepz", "unknown key; known here: seed, steps")],
     ),
+    429: ("TooMuchWaits", "more telemetry is on its way than may be: send it once more", []),
     503: ("PositionNotReached", "the read model is at position 40, not yet at 41", []),
 }
 

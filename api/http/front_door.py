@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from litestar.concurrency import sync_to_thread
@@ -24,6 +25,8 @@ from api.http import encoding, problems
 from api.settings import ApiSettings, as_address, names
 from tracker.errors import TrackerError
 
+KNOWN_HOSTS = 1_000
+"""Host headers whose answer is remembered: nearly all requests bear the same one."""
 LOCAL_ACTOR = "api:local"
 OPEN_PATHS = frozenset({"/api/v1/health/live", "/api/v1/health/ready"})
 """Answered without a token: what a load balancer asks tells nothing."""
@@ -41,6 +44,7 @@ class FrontDoor:
         self._holder_of = holder_of
         self._hosts = {"localhost", socket.gethostname().lower(), *names(settings.allowed_hosts)}
         self._origins = names(settings.allowed_origins)
+        self._is_ours = lru_cache(KNOWN_HOSTS)(self._look_at_host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
@@ -62,13 +66,15 @@ class FrontDoor:
             await self.app(scope, receive, send)
 
     def _check_host(self, host: str) -> None:
+        if not self._is_ours(host):
+            raise UnknownHost(host)
+
+    def _look_at_host(self, host: str) -> bool:
         """Names must be listed. Off loopback any bare address will do: rebinding needs a name."""
         name = _hostname(f"//{host}")
-        if name in self._hosts:
-            return
         address = as_address(name)
-        if address is None or (self._settings.is_loopback and not address.is_loopback):
-            raise UnknownHost(host)
+        is_address = address is not None and (not self._settings.is_loopback or address.is_loopback)
+        return is_address or name in self._hosts
 
     def _check_origin(self, origin: str | None, host: str) -> None:
         if origin is None or origin.lower() in self._origins:

@@ -8,7 +8,7 @@ the problems that an operation may answer with, that an optional body may be abs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -17,8 +17,9 @@ from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from api import answers, requests
+from api import answers, attempt_requests, batches, requests
 from api.http import encoding, problems
+from api.http.bodies import METRICS
 from api.http.examples import EXAMPLES, problem_example
 
 Json = dict[str, Any]
@@ -26,7 +27,11 @@ Json = dict[str, Any]
 ANY = (400, 401, 403, 421, 422, 503)
 """Any operation may answer so."""
 METHODS = frozenset({"get", "head", "put", "post", "patch", "delete"})
+TELEMETRY = ("/metrics", "/output")
+"""What may be refused because too much of it waits."""
 PROBLEM = "Problem"
+BODIES = (requests, attempt_requests, batches, answers)
+"""The modules of all that is read and answered."""
 _PAGE_NAME = re.compile(r"Page_api\.answers\.(\w+?)_")
 
 
@@ -53,7 +58,7 @@ def described(document: Json) -> Json:
         for method, operation in item.items():
             if method in METHODS:
                 _complete(path, method, operation)
-    components.update(_exact(components))
+    components.update(_exact([*components, METRICS]))
     for name, schema in components.items():
         if name in EXAMPLES:
             schema["examples"] = [encoding.spell(EXAMPLES[name])]
@@ -106,18 +111,25 @@ def _statuses(path: str, method: str, operation: Json) -> list[int]:
         statuses.add(416)
     if method not in ("get", "head"):
         statuses |= {404, 409, 413, 415}
+    if method == "post" and path.endswith(TELEMETRY):
+        statuses.add(429)
     if "If-Match" in headers:
         statuses.add(412)
     return sorted(statuses)
 
 
-def _exact(components: Json) -> Json:
+def _exact(components: Iterable[str]) -> Json:
     """The schemas of bodies as msgspec draws them, which reads them: every bound and pattern is there."""
-    known = [getattr(requests, name, None) or getattr(answers, name, None) for name in components]
+    known = [struct_of(name) for name in components]
     drawn: tuple[Any, Json] = msgspec.json.schema_components(
         [struct for struct in known if struct is not None], ref_template="#/components/schemas/{name}"
     )
     return drawn[1]
+
+
+def struct_of(name: str) -> Any:
+    """What a component of the document describes; None for what is described by hand."""
+    return next((getattr(module, name) for module in BODIES if hasattr(module, name)), None)
 
 
 def _is_optional(schema: Json) -> bool:
@@ -168,6 +180,8 @@ def problem_schema() -> Json:
             "faults": {"type": "array", "items": fault},
             "position": {"type": "integer"},
             "version": {"type": "integer"},
+            "batches": {"type": "integer"},
+            "output_bytes": {"type": "integer"},
         },
         "required": ["type", "title", "status", "detail"],
     }

@@ -34,14 +34,21 @@ STATUS: dict[type[Exception], int] = {
     tracker_errors.WrongExpectedVersion: 409,
     tracker_errors.Fenced: 409,
     errors.ExperimentNameTaken: 409,
+    errors.LeaseLost: 409,
+    errors.NotNext: 409,
+    errors.LeaseHeld: 409,
+    errors.AttemptEnded: 409,
     errors.StaleVersion: 412,
     errors.BodyTooLarge: 413,
     errors.UnsupportedContentType: 415,
     errors.RangeNotSatisfiable: 416,
     errors.UnknownHost: 421,
+    errors.TooMuchWaits: 429,
+    tracker_errors.StoreBusy: 429,
     errors.Invalid: 422,
     errors.UnknownRecipe: 422,
     errors.KeyReused: 422,
+    errors.DigestMismatch: 422,
     tracker_errors.BadInput: 422,
     msgspec.ValidationError: 422,
     ValidationException: 422,
@@ -50,6 +57,7 @@ STATUS: dict[type[Exception], int] = {
 }
 
 RETRY_AFTER_SECONDS = 1
+BUSY = "more waits to be written than may wait: send it once more"
 UNAVAILABLE = "a database or the place of the blobs cannot be reached or written; the log of the API names it"
 """Its address is nobody's business: whether the API is ready is told without a token."""
 
@@ -67,7 +75,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     position: int | None = None
     """How far the read model is, where a reader asked for more."""
     version: int | None = None
-    """The present version, where If-Match named another."""
+    """The present version, where another was expected."""
+    batches: int | None = None
+    """How many batches of points the log has, where another one was sent."""
+    output_bytes: int | None = None
+    """How much output the log has, where other bytes were sent."""
 
 
 def status_of(error: Exception) -> int:
@@ -83,15 +95,32 @@ def problem_of(error: Exception) -> Problem:
     if status >= 500 and status != 503:
         return Problem(type=urn("InternalError"), title="Internal error", status=status, detail="see the log")
     faults = faults_of(error)
-    return Problem(
+    problem = Problem(
         type=urn(_name(error, status)),
         title=_title(_name(error, status)),
         status=status,
         detail=_detail(error, faults),
         faults=faults,
-        position=error.position if isinstance(error, errors.PositionNotReached) else None,
-        version=error.actual if isinstance(error, errors.StaleVersion) else None,
     )
+    return msgspec.structs.replace(problem, **_places(error))
+
+
+def _places(error: Exception) -> dict[str, int]:
+    """How far that is which the caller thought to be elsewhere."""
+    match error:
+        case errors.PositionNotReached():
+            return {"position": error.position}
+        case errors.StaleVersion():
+            return {"version": error.actual}
+        case errors.NotNext():
+            before = error.before
+            return {
+                "version": before.version,
+                "batches": before.batches,
+                "output_bytes": before.output_bytes,
+            }
+        case _:
+            return {}
 
 
 def faults_of(error: Exception) -> list[Fault]:
@@ -125,7 +154,7 @@ def headers_of(error: Exception) -> dict[str, str]:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
-    if status_of(error) == 503:
+    if status_of(error) in (429, 503):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return headers
 
@@ -141,8 +170,12 @@ def record(error: Exception, method: str, path: str) -> None:
     """In our own log: what is our fault, and what the caller is not told."""
     if status_of(error) == 500:
         logger.error("%s %s failed", method, path, exc_info=error)
-    elif isinstance(error, tracker_errors.StoreUnavailable):
+    elif isinstance(error, tracker_errors.StoreUnavailable) and not _is_busy(error):
         logger.warning("%s %s: %s", method, path, error)
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, tracker_errors.StoreBusy)
 
 
 def urn(name: str) -> str:
@@ -163,7 +196,7 @@ def _detail(error: Exception, faults: list[Fault]) -> str:
     if faults:
         return "; ".join(f"{fault.place}: {fault.problem}" for fault in faults)
     if isinstance(error, tracker_errors.StoreUnavailable):
-        return UNAVAILABLE
+        return BUSY if _is_busy(error) else UNAVAILABLE
     return error.detail if isinstance(error, HTTPException) else str(error)
 
 

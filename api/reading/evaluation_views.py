@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
+from msgspec.structs import asdict, replace
 
-from api.answers import Evaluation, Page
+from api.answers import Evaluation, Page, ScoreAnswer
 from api.backend import Backend, Views
 from api.http.paging import seal, unseal
 from api.reading import links
@@ -14,8 +14,10 @@ from projections import evaluations
 
 
 def answer_of(evaluation: evaluations.Evaluation) -> Evaluation:
-    shape = shaped(evaluation, Evaluation)
-    return msgspec.structs.replace(shape, links=links.of_evaluation(evaluation.evaluation_id))
+    """Scores one by one: a field that was never recorded is absent, and stays so."""
+    shape = shaped(replace(evaluation, scores=()), Evaluation)
+    scores = [ScoreAnswer(**asdict(score)) for score in evaluation.scores]
+    return replace(shape, scores=scores, links=links.of_evaluation(evaluation.evaluation_id))
 
 
 def page(

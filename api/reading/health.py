@@ -29,10 +29,11 @@ def health_of(backend: Backend) -> Health:
     with backend.rows() as conn:
         workers = [_worker(backend, each) for each in announcements.workers(conn)]
         held = [shaped(lease, LeaseHealth) for lease in leases.active(conn)]
+        silent = len(leases.expired(conn))
         queued = _queued(conn)
     consumers = [*projections, *([sink] if sink else [])]
     refused = sink.quarantined if sink else []
-    problems = [*_lags(consumers), *_refusals(refused), *_absences(workers, queued)]
+    problems = [*_lags(consumers), *_refusals(refused), *_absences(workers, queued, silent)]
     return Health(
         status="degraded" if problems else "ok",
         problems=problems,
@@ -58,12 +59,17 @@ def _refusals(quarantined: list[QuarantinedRun]) -> Iterator[str]:
         yield f"MLflow would not have run {run.run_id}: {run.reason}"
 
 
-def _absences(workers: list[WorkerHealth], queued: int) -> Iterator[str]:
+def _absences(workers: list[WorkerHealth], queued: int, silent: int) -> Iterator[str]:
+    """Also a run executed elsewhere needs a worker: it is the one who notices that it fell silent."""
     for worker in workers:
         if worker.is_missing:
             yield f"worker {worker.worker_id} was last seen at {worker.seen_at:%Y-%m-%d %H:%M:%S} UTC"
-    if queued and not any(not worker.is_missing for worker in workers):
+    if any(not worker.is_missing for worker in workers):
+        return
+    if queued:
         yield f"{queued} attempts wait, and no worker is there"
+    if silent:
+        yield f"{silent} attempts fell silent, and no worker is there to find them lost"
 
 
 def _projection(status: positions.ProjectionStatus) -> ConsumerHealth:

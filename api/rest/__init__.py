@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from api.rest import (
+    attempts,
     benchmarks,
     blobs,
     datasets,
     evaluations,
     experiments,
+    external,
     health,
     logs,
     metrics,
     recipes,
     runs,
+    scorers,
     stream,
+    telemetry,
 )
 
 VERSIONED = (
     experiments.router,
     runs.router,
+    external.router,
+    attempts.router,
+    telemetry.router,
     metrics.router,
     logs.router,
     recipes.router,
+    scorers.router,
     datasets.router,
     benchmarks.router,
     evaluations.router,

@@ -15,10 +15,11 @@ from api.http.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
 from api.http.parameters import AsOf
 from api.reading.shapes import shaped
 from api.reading.unseen import not_seen
-from api.requests import BenchmarkRecipe
-from api.writing import material
+from api.writing import material, scoring
 from projections import benchmarks
 from tracker.aggregates.registry import BENCHMARK
+from tracker.descriptions import BenchmarkRecipe
+from tracker.store import announcements
 
 
 @post("/", sync_to_thread=True, summary="Define a benchmark")
@@ -27,7 +28,10 @@ def define_benchmark(
     metadata: GivenMetadata,
     data: Annotated[BenchmarkRecipe, Body(description="Over a dataset that is registered, or made here.")],
 ) -> Response[BenchmarkWritten]:
-    """The same definition again is the same benchmark."""
+    """The same definition again is the same benchmark. Its scorer is one that a worker has announced."""
+    with backend.rows() as conn:
+        announced = announcements.read(conn)
+    scoring.check(announced, "$.scorer", data.scorer, data.scorer_version)
     made = material.benchmark(backend, data)
     position = material.register(backend, metadata, made)
     state = backend.dispatcher.load(BENCHMARK, made.reference)

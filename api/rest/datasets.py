@@ -25,11 +25,12 @@ from api.http.parameters import AsOf
 from api.reading import links
 from api.reading.shapes import shaped
 from api.reading.unseen import not_seen
-from api.requests import DatasetRequest, Format, Name
+from api.requests import DatasetRequest, Format
 from api.writing import material, uploads
 from projections import datasets
 from tracker.aggregates.dataset import DescribeDataset, RegisterDataset
 from tracker.aggregates.registry import DATASET
+from tracker.descriptions import Name
 from tracker.envelope import Metadata
 from tracker.events.dataset import Uploaded
 from tracker.ids import Digest
@@ -66,7 +67,7 @@ class UploadOperation(Operation):
     "/uploads",
     summary="Upload a dataset",
     operation_class=UploadOperation,
-    opt={"content_type": NDJSON},
+    opt={"content_types": (NDJSON,)},
     request_max_body_size=None,
 )
 async def upload_dataset(

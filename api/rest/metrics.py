@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from litestar import Response, Router, get
 from litestar.params import FromPath, QueryParameter
@@ -10,6 +10,7 @@ from litestar.params import FromPath, QueryParameter
 from api.answers import MetricSummary, Page, Series
 from api.http.encoding import JsonResponse
 from api.http.given import GivenBackend, GivenViews
+from api.http.paging import Cursor, seal, unseal
 from api.http.parameters import AnyStep, AsOf
 from api.reading import run_views
 from api.reading.shapes import shaped
@@ -17,17 +18,30 @@ from projections import metrics
 from tracker.errors import NotFound
 
 NO_STORE = {"Cache-Control": "no-store"}
+DEFAULT_KEYS = 1_000
+
+KeyLimit: TypeAlias = Annotated[
+    int, QueryParameter(ge=1, le=10_000, description="Most keys of the page.", required=False)
+]
 
 
 @get("/", sync_to_thread=True, summary="A run's metrics")
 def list_metrics(
-    backend: GivenBackend, views: GivenViews, run_id: FromPath[str], as_of: AsOf = None
+    backend: GivenBackend,
+    views: GivenViews,
+    run_id: FromPath[str],
+    limit: KeyLimit = DEFAULT_KEYS,
+    cursor: Cursor = None,
+    as_of: AsOf = None,
 ) -> Response[Page[MetricSummary]]:
-    """Of the effective points of each key."""
+    """Of the effective points of each key, in the order of the keys."""
     run_views.check_exists(backend, run_id)
     with views.read() as conn:
-        found = metrics.summaries(conn, run_id, as_of)
-    page = Page(items=[shaped(each, MetricSummary) for each in found])
+        found = metrics.summary_page(conn, run_id, as_of, after=unseal(cursor, str), limit=limit)
+    page = Page(
+        items=[shaped(each, MetricSummary) for each in found.summaries],
+        next=None if found.next is None else seal(found.next),
+    )
     return JsonResponse(page, headers=NO_STORE)
 
 
@@ -68,7 +82,7 @@ def show_series(
             until_step=until_step,
             as_of=as_of,
         )
-        if not series.points and name not in metrics.keys(conn, run_id):
+        if not series.points and not metrics.has_key(conn, run_id, name):
             raise NotFound("metric", name)
     return JsonResponse(shaped(series, Series), headers=NO_STORE)
 

@@ -28,6 +28,7 @@ def _answer(recipe: RecipeAnnouncement, workers: list[Worker]) -> RecipeAnswer:
         devices=list(recipe.devices),
         schema=recipe.schema,
         presets=recipe.presets,
+        scorers=sorted({scorer.name for scorer in recipe.scorers}),
         workers=[
             worker.worker_id
             for worker in workers

@@ -10,6 +10,7 @@ from api.http.encoding import JsonResponse
 from api.http.etags import etag, expected_version, stale_is_refused
 from tracker.aggregates.registry import AnyCommand
 from tracker.envelope import Metadata
+from tracker.store import hints
 
 
 def changed(
@@ -19,5 +20,6 @@ def changed(
     expected = expected_version(if_match)
     with stale_is_refused(expected):
         done = backend.dispatcher.dispatch_all(*commands, metadata=metadata, expected_version=expected)
+    hints.ring(backend.ledger)
     written = Written(position=done.position, version=done.version)
     return JsonResponse(written, headers=etag(done.version))

@@ -6,8 +6,7 @@ recipe's newest announced version, the preset, the defaults, and the digests of 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,40 +15,36 @@ from sqlalchemy import Connection
 
 from api.answers import Launched
 from api.backend import Backend
-from api.errors import Fault, Invalid, UnknownRecipe
+from api.errors import UnknownRecipe
 from api.reading import links
 from api.requests import LaunchRequest
-from api.writing import idempotency, material, naming
+from api.writing import idempotency, material, naming, scoring
 from api.writing.idempotency import Done, KeyTaken
-from tracker import schemas
-from tracker.aggregates.errors import ExperimentIsArchived
-from tracker.aggregates.experiment import CreateExperiment
 from tracker.aggregates.run import RequestRun
 from tracker.envelope import Metadata
-from tracker.errors import BadInput
 from tracker.ids import RunId, new_id, run_stream
+from tracker.resolving import resolve
+from tracker.schemas import ReferenceKind
 from tracker.spec import DeviceRequest, JsonObject, Limits, RunSpec
-from tracker.store import announcements
-from tracker.store.announcements import RecipeAnnouncement
-
-MAX_INTEGER = 2**63 - 1
-PLACEHOLDER = "0" * 64
-"""Stands for a digest or id while the rest of a spec is checked."""
+from tracker.store import announcements, hints
+from tracker.store.announcements import Announced, RecipeAnnouncement
 
 
 def launch(backend: Backend, request: LaunchRequest, metadata: Metadata, key: str | None) -> Launched:
     if key is None:
-        return _launched(backend, _append(backend, request, metadata, lambda done: None))
+        return _append(backend, request, metadata, _announced(backend), lambda done: None)
     print_ = idempotency.fingerprint(request)
-    done = _found(backend, metadata.actor, key, print_)
-    if done is None:
+    with backend.rows() as conn:
+        done = idempotency.find(conn, metadata.actor, key, print_)
+        announced = announcements.read(conn) if done is None else None
+    if announced is not None:
         try:
             claim = partial(_claim, metadata.actor, key, print_)
-            done = _append(backend, request, metadata, claim)
+            return _append(backend, request, metadata, announced, claim)
         except KeyTaken:
             done = _found(backend, metadata.actor, key, print_)
-            assert done is not None
-    return _launched(backend, done)
+    assert done is not None
+    return launched(backend, done)
 
 
 Within = Callable[[Connection], None]
@@ -59,22 +54,18 @@ def _append(
     backend: Backend,
     request: LaunchRequest,
     metadata: Metadata,
+    announced: Announced,
     claim: Callable[[Done], Within | None],
-) -> Done:
-    recipe = find_recipe(backend, request.recipe)
-    values, supplies = resolve_spec(backend, recipe, request)
-    experiment = naming.by_id_or_name(backend, request.experiment)
-    if experiment.state is not None and experiment.state.is_archived:
-        raise ExperimentIsArchived(experiment.experiment_id)
-    creation = (
-        (CreateExperiment(experiment_id=experiment.experiment_id, name=request.experiment),)
-        if experiment.state is None
-        else ()
-    )
-    done = Done(run_id=new_id(), experiment_id=experiment.experiment_id)
+) -> Launched:
+    recipe = find_recipe(announced, request.recipe)
+    values, supplies = resolve_spec(backend, announced, recipe, request)
+    experiment_id, creation = naming.for_new_run(backend, request.experiment)
+    done = Done(run_id=new_id(), experiment_id=experiment_id)
     run = _request_run(request, metadata, recipe, values, done)
-    backend.dispatcher.dispatch_all(*creation, *supplies, run, metadata=metadata, within=claim(done))
-    return done
+    commands = (*creation, *supplies, run)
+    appended = backend.dispatcher.dispatch_all(*commands, metadata=metadata, within=claim(done))
+    hints.ring(backend.ledger)
+    return _launched(done, position=appended.position, version=1)
 
 
 def _request_run(
@@ -99,61 +90,34 @@ def _request_run(
     )
 
 
-def find_recipe(backend: Backend, name: str) -> RecipeAnnouncement:
+def find_recipe(announced: Announced, name: str) -> RecipeAnnouncement:
     """The newest version that is announced, by whichever worker. Raises `UnknownRecipe`.
 
     A worker that was away for a while still counts: the run waits for it in the queue.
     """
-    with backend.rows() as conn:
-        present = announcements.recipes(conn)
-        announced = [*present, *announcements.recipes(conn, seen_within_seconds=None)]
-    for recipe in announced:
-        if recipe.name == name:
-            return recipe
-    known = ", ".join(sorted({recipe.name for recipe in announced})) or "none"
+    for seconds in (announcements.STALE_SECONDS, None):
+        for recipe in announced.recipes(seconds):
+            if recipe.name == name:
+                return recipe
+    known = ", ".join(sorted({recipe.name for recipe in announced.recipes(None)})) or "none"
     raise UnknownRecipe(f"no worker has announced a recipe {name!r}; announced: {known}")
 
 
 def resolve_spec(
-    backend: Backend, recipe: RecipeAnnouncement, request: LaunchRequest
+    backend: Backend, announced: Announced, recipe: RecipeAnnouncement, request: LaunchRequest
 ) -> tuple[JsonObject, list[material.Command]]:
-    """The complete, valid values, and the commands that register what the request described.
-
-    Checked with placeholders first, so that nothing is made for a spec that is refused.
-    """
-    _check_integers(request.spec, "$.spec")
-    values = schemas.merge(_preset(recipe, request.preset), request.spec)
-    described = [
-        (place, kind, value)
-        for place, kind, value in schemas.references(recipe.schema, values)
-        if not isinstance(value, str)
-    ]
-    for place, _, value in described:
-        if isinstance(value, dict):
-            values = _put(values, place, PLACEHOLDER)
-    values = _complete(recipe, values)
+    """The complete, valid values, and the commands that register what the request described."""
     supplies: list[material.Command] = []
-    for place, kind, value in described:
-        made = material.of_reference(backend, _in_spec(place), kind, value)
-        values = _put(values, place, made.reference)
+
+    def make(place: str, kind: ReferenceKind, value: Any) -> str:
+        made = material.of_reference(backend, place, kind, value)
+        if kind == "benchmark":
+            scoring.check_benchmark(backend, announced, place, made, recipe)
         supplies.extend(made.commands)
-    _check_references(backend, recipe, values, [place for place, _, _ in described])
+        return made.reference
+
+    values = resolve(recipe.schema, _preset(recipe, request.preset), request.spec, make)
     return values, supplies
-
-
-def _complete(recipe: RecipeAnnouncement, values: JsonObject) -> JsonObject:
-    try:
-        return schemas.complete(recipe.schema, values)
-    except BadInput as error:
-        raise BadInput(_in_spec(error.place), error.problem) from None
-
-
-def _check_references(
-    backend: Backend, recipe: RecipeAnnouncement, values: JsonObject, made: Sequence[str]
-) -> None:
-    for place, kind, value in schemas.references(recipe.schema, values):
-        if place not in made:
-            material.of_reference(backend, _in_spec(place), kind, value)
 
 
 def _preset(recipe: RecipeAnnouncement, name: str | None) -> JsonObject:
@@ -166,35 +130,9 @@ def _preset(recipe: RecipeAnnouncement, name: str | None) -> JsonObject:
     return preset
 
 
-def _in_spec(place: str) -> str:
-    return "$.spec" + place.removeprefix("$")
-
-
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
-
-
-def _put(values: Any, place: str, reference: str) -> Any:
-    """A copy of `values` with `reference` at `place` (`$.data.train`, `$.parts[0]`)."""
-    found = _STEP.match(place.removeprefix("$"))
-    if found is None:
-        return reference
-    rest = "$" + place.removeprefix("$")[found.end() :]
-    if found[1] is not None:
-        return {**values, found[1]: _put(values[found[1]], rest, reference)}
-    index = int(found[2])
-    return [*values[:index], _put(values[index], rest, reference), *values[index + 1 :]]
-
-
-def _check_integers(value: Any, place: str) -> None:
-    """JSON has integers of any size; a spec is stored as MessagePack, which has not."""
-    if isinstance(value, dict):
-        for key, below in value.items():
-            _check_integers(below, f"{place}.{key}")
-    elif isinstance(value, list):
-        for index, below in enumerate(value):
-            _check_integers(below, f"{place}[{index}]")
-    elif isinstance(value, int) and not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
-        raise Invalid([Fault(place, "must fit into 64 bits")])
+def _announced(backend: Backend) -> Announced:
+    with backend.rows() as conn:
+        return announcements.read(conn)
 
 
 def _found(backend: Backend, holder: str, key: str, print_: str) -> Done | None:
@@ -206,12 +144,17 @@ def _claim(holder: str, key: str, print_: str, done: Done) -> Within:
     return lambda conn: idempotency.claim(conn, holder, key, print_, done)
 
 
-def _launched(backend: Backend, done: Done) -> Launched:
+def launched(backend: Backend, done: Done) -> Launched:
+    """The answer for a run that is in the log."""
     requested = backend.log.read(run_stream(RunId(done.run_id)), limit=1)[0]
+    return _launched(done, position=requested.position, version=requested.version)
+
+
+def _launched(done: Done, *, position: int, version: int) -> Launched:
     return Launched(
         run_id=done.run_id,
         experiment_id=done.experiment_id,
-        position=requested.position,
-        version=requested.version,
+        position=position,
+        version=version,
         links=links.of_run(done.run_id),
     )

@@ -6,7 +6,6 @@ so the same description may come any number of times.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,15 +15,15 @@ import msgspec
 
 from api.backend import Backend
 from api.errors import Fault, Invalid
-from api.requests import BenchmarkRecipe, DatasetRecipe
 from tracker import datasets, generators
 from tracker.aggregates.benchmark import DefineBenchmark
 from tracker.aggregates.dataset import DescribeDataset, RegisterDataset
 from tracker.datasets import Contents, Item
+from tracker.descriptions import BenchmarkRecipe, DatasetRecipe, benchmark_id
 from tracker.envelope import Metadata
 from tracker.errors import BadInput, StoreUnavailable
 from tracker.events.dataset import Generated
-from tracker.ids import BenchmarkId, Digest, benchmark_stream, dataset_stream
+from tracker.ids import BenchmarkId, Digest, Stream, benchmark_stream, dataset_stream
 from tracker.spec import JsonObject
 
 Command = RegisterDataset | DescribeDataset | DefineBenchmark
@@ -59,7 +58,7 @@ def of_reference(backend: Backend, place: str, kind: str, value: Any) -> Materia
 def dataset(backend: Backend, recipe: DatasetRecipe, name: str | None = None) -> Material:
     options = generators.complete_options(recipe.generator, recipe.options)
     contents = _contents(backend, recipe.generator, options)
-    if backend.log.last(dataset_stream(contents.digest)) is not None:
+    if _is_registered(backend, dataset_stream(contents.digest)):
         return Material(contents.digest)
     command = RegisterDataset(
         digest=contents.digest,
@@ -73,6 +72,15 @@ def dataset(backend: Backend, recipe: DatasetRecipe, name: str | None = None) ->
     return Material(contents.digest, (command,))
 
 
+def _is_registered(backend: Backend, stream: Stream) -> bool:
+    """Asked once: a dataset or benchmark that is registered stays so."""
+    if stream not in backend.registered and backend.log.last(stream) is not None:
+        if len(backend.registered) >= REMEMBERED:
+            backend.registered.clear()
+        backend.registered.add(stream)
+    return stream in backend.registered
+
+
 def benchmark(backend: Backend, recipe: BenchmarkRecipe) -> Material:
     """The id is made of the definition: the same definition is the same benchmark."""
     if isinstance(recipe.dataset, str):
@@ -80,7 +88,7 @@ def benchmark(backend: Backend, recipe: BenchmarkRecipe) -> Material:
     else:
         under = dataset(backend, recipe.dataset)
     command = DefineBenchmark(
-        benchmark_id=_benchmark_id(recipe, under.reference),
+        benchmark_id=benchmark_id(recipe, under.reference),
         name=recipe.name,
         dataset=Digest(under.reference),
         scorer=recipe.scorer,
@@ -88,14 +96,9 @@ def benchmark(backend: Backend, recipe: BenchmarkRecipe) -> Material:
         direction=recipe.direction,
         tolerance=recipe.tolerance,
     )
-    if backend.log.last(benchmark_stream(command.benchmark_id)) is not None:
+    if _is_registered(backend, benchmark_stream(command.benchmark_id)):
         return Material(command.benchmark_id, under.commands)
     return Material(command.benchmark_id, (*under.commands, command))
-
-
-def _benchmark_id(recipe: BenchmarkRecipe, digest: str) -> BenchmarkId:
-    definition = msgspec.structs.replace(recipe, dataset=digest)
-    return BenchmarkId(hashlib.sha256(msgspec.json.encode(definition)).hexdigest()[:32])
 
 
 def _contents(backend: Backend, generator: str, options: JsonObject) -> Contents:
@@ -129,7 +132,7 @@ def keep(backend: Backend, items: Iterable[Item]) -> Contents:
 
 def _check_known(backend: Backend, place: str, kind: str, value: str) -> None:
     stream = dataset_stream(Digest(value)) if kind == "dataset" else benchmark_stream(BenchmarkId(value))
-    if backend.log.last(stream) is None:
+    if not _is_registered(backend, stream):
         raise Invalid([Fault(place, f"no {kind} {value!r} is registered")])
 
 

@@ -1,7 +1,7 @@
-"""Datasets that somebody uploads: checked line by line as the bytes arrive, stored only when all of it fits.
+"""What somebody uploads: checked as the bytes arrive, stored only when all of it fits.
 
-The bytes come from the event loop, the checking happens in a thread; what is in memory is one chunk, one
-line and the ids of the items. Nothing is stored, and nothing registered, before the last line has passed.
+The bytes come from the event loop, the checking happens in a thread; what is in memory is one chunk, and
+of a dataset one line and the ids of the items. Nothing is stored before the last byte has passed.
 Uploads have threads of their own: one that waits for a slow client takes none from other requests.
 """
 
@@ -16,11 +16,11 @@ from litestar.datastructures import State
 from litestar.exceptions import InternalServerException
 
 from api.backend import Backend
-from api.errors import BadRequest, BodyTooLarge
+from api.errors import BadRequest, BodyTooLarge, DigestMismatch
 from api.writing import material
 from tracker import datasets
 from tracker.datasets import MAX_LINE_BYTES, Contents
-from tracker.errors import BadInput
+from tracker.errors import BadInput, BlobCorrupt
 
 Chunks: TypeAlias = Iterator[bytes]
 IDLE_SECONDS = 60.0
@@ -76,6 +76,17 @@ def store(backend: Backend, format: str, chunks: Chunks) -> Contents:
     except BadInput:
         _drain(chunks)
         raise
+
+
+def store_blob(backend: Backend, digest: str, chunks: Chunks) -> bool:
+    """Store the body under its digest. Whether it is new. Raises `DigestMismatch`."""
+    try:
+        is_new = backend.blobs.put_stream(digest, chunks)
+    except BlobCorrupt as corrupt:
+        raise DigestMismatch(digest, corrupt.actual) from None
+    if not is_new:
+        _drain(chunks)
+    return is_new
 
 
 def _drain(chunks: Chunks) -> None:

@@ -1,6 +1,8 @@
-"""Downloads by digest: whole, by range, and not again where the reader has it."""
+"""Blobs by digest: downloaded whole, by range, and not again where the reader has it; uploaded once."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from api.errors import RangeNotSatisfiable
 from api.http.ranges import span_of
 from tests.api.conftest import Api
+from tracker.blobs import digest_of
 
 CONTENT = bytes(range(256)) * 10
 
@@ -85,3 +88,49 @@ def test_a_span_always_lies_within(header: str, size: int) -> None:
     assert 0 <= span.start <= span.end <= size
     assert span.is_partial == (span.status == 206)
     assert span.end > span.start or not span.is_partial
+
+
+BYTES = {"Content-Type": "application/octet-stream"}
+
+
+def test_an_uploaded_blob_is_there_and_once(api_on_each: Api) -> None:
+    path = f"/api/v1/blobs/{digest_of(CONTENT)}"
+    first, again = (api_on_each.client.put(path, content=CONTENT, headers=BYTES) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json() == {"digest": digest_of(CONTENT), "size_bytes": len(CONTENT)}
+    assert api_on_each.client.get(path).content == CONTENT
+
+
+def test_an_upload_may_come_in_pieces_of_any_number(api: Api) -> None:
+    content = CONTENT * 1_000
+    chunks = (content[at : at + 10_000] for at in range(0, len(content), 10_000))
+    answer = api.client.put(f"/api/v1/blobs/{digest_of(content)}", content=chunks, headers=BYTES)
+    assert (answer.status_code, answer.json()["size_bytes"]) == (201, len(content))
+
+
+def test_an_upload_of_other_bytes_is_refused_and_not_kept(api: Api) -> None:
+    path = f"/api/v1/blobs/{digest_of(CONTENT)}"
+    refused = api.client.put(path, content=b"other", headers=BYTES)
+    assert refused.status_code == 422
+    assert refused.json()["type"] == "urn:runledger:problem:digest-mismatch"
+    assert digest_of(b"other") in refused.json()["detail"]
+    assert api.client.get(path).status_code == 404
+
+
+def test_an_upload_that_is_too_large_is_refused_and_not_kept(api_with: Any) -> None:
+    with api_with(max_upload_bytes=100) as api:
+        refused = api.client.put(f"/api/v1/blobs/{digest_of(CONTENT)}", content=CONTENT, headers=BYTES)
+        assert refused.status_code == 413
+        assert not api.backend.blobs.exists(digest_of(CONTENT))
+
+
+@pytest.mark.parametrize("name", ["latest", "A" * 64, "0" * 63])
+def test_an_upload_needs_a_digest_for_its_address(api: Api, name: str) -> None:
+    refused = api.client.put(f"/api/v1/blobs/{name}", content=b"x", headers=BYTES)
+    assert refused.status_code == 422
+    assert refused.json()["faults"][0]["place"] == "path: digest"
+
+
+def test_a_blob_is_uploaded_as_bytes_and_nothing_else(api: Api) -> None:
+    refused = api.client.put(f"/api/v1/blobs/{digest_of(b'{}')}", json={})
+    assert refused.status_code == 415

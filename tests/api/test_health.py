@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from projections.mlflow.state import RunState, SinkState
 from tests.api.conftest import Api
+from tests.api.elsewhere import begun
+from tracker.ids import RunId, run_stream
+from tracker.store import leases
 from tracker.store.engine import write
 from tracker.store.tables import workers
 
@@ -29,6 +32,16 @@ def test_a_missing_worker_degrades_the_health(api: Api) -> None:
     health = api.client.get("/api/v1/health").json()
     assert (health["status"], health["workers"][0]["is_missing"]) == ("degraded", True)
     assert health["problems"] == ["worker w1 was last seen at 1970-01-01 00:00:00 UTC"]
+
+
+def test_attempts_that_nobody_finds_lost_degrade_the_health(api: Api) -> None:
+    executor = begun(api)
+    assert leases.renew(api.backend.ledger, run_stream(RunId(executor.run_id)), executor.epoch, -1.0)
+    assert api.client.get("/api/v1/health").json()["problems"] == []
+    with write(api.backend.ledger) as conn:
+        conn.execute(delete(workers))
+    (problem,) = api.client.get("/api/v1/health").json()["problems"]
+    assert problem == "1 attempts fell silent, and no worker is there to find them lost"
 
 
 def test_a_run_that_mlflow_would_not_have_is_named_in_the_health(api: Api) -> None:

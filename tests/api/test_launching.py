@@ -50,6 +50,13 @@ def test_an_experiment_is_created_by_its_name_and_found_again(api: Api) -> None:
     assert api.client.get(f"/api/v1/runs/{by_id}").json()["experiment_id"] in ids
 
 
+def test_a_name_that_was_launched_into_is_not_taken_for_granted(api: Api) -> None:
+    runs = [api.launch(experiment="sums") for _ in range(2)]
+    first = api.get(f"/runs/{runs[1]}")["experiment_id"]
+    assert api.client.patch(f"/api/v1/experiments/{first}", json={"name": "old sums"}).status_code == 200
+    assert api.get(f"/runs/{api.launch(experiment='sums')}")["experiment_id"] != first
+
+
 def test_an_archived_experiment_takes_no_runs(api: Api) -> None:
     run_id = api.launch()
     experiment = api.client.get(f"/api/v1/runs/{run_id}").json()["experiment_id"]

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from api import answers, requests
+from api import answers
 from api.http import encoding
 from api.http.examples import EXAMPLES
-from api.http.openapi import METHODS
+from api.http.openapi import METHODS, struct_of
 from tests.api.conftest import Api
 
 Json = dict[str, Any]
@@ -64,7 +64,7 @@ def test_an_example_is_what_the_api_reads_and_writes(name: str) -> None:
     if name.startswith("PageOf"):
         kind: Any = answers.Page[getattr(answers, name.removeprefix("PageOf"))]  # type: ignore[misc]
     else:
-        kind = getattr(requests, name, None) or getattr(answers, name)
+        kind = struct_of(name)
     assert encoding.encode(msgspec.json.decode(encoded, type=kind)) == encoded
 
 

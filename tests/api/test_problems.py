@@ -23,6 +23,7 @@ NOT_OVER_HTTP = {
     tracker.errors.BlobCorrupt,
     tracker.errors.CursorMoved,
     tracker.errors.EventIdTaken,
+    tracker.errors.GaveUp,
     tracker.errors.JournalBroken,
     tracker.errors.BadSetting,
     tracker.errors.UnknownEvent,

@@ -142,3 +142,19 @@ def test_output_of_another_attempt_is_asked_for_by_number(api_on_each: Api, run_
 def test_a_run_that_has_printed_nothing_has_empty_output(api_on_each: Api, run_id: str) -> None:
     answer = api_on_each.client.get(f"/api/v1/runs/{run_id}/logs", params={"tail": 5})
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_metrics_come_in_pages_of_keys(api_on_each: Api, run_id: str) -> None:
+    keys = [f"k{number:02d}" for number in range(7)]
+    for after, key in enumerate(keys):
+        record(api_on_each, run_id, points(key, 0.5), after=after)
+    path, found, cursor = f"/runs/{run_id}/metrics", list[str](), None
+    as_of = api_on_each.get(path)["items"] and api_on_each.backend.log.head()
+    for _ in range(4):
+        page = api_on_each.get(path, limit=2, **({} if cursor is None else {"cursor": cursor}))
+        assert page == api_on_each.get(
+            path, limit=2, as_of=as_of, **({} if cursor is None else {"cursor": cursor})
+        )
+        found += [each["key"] for each in page["items"]]
+        cursor = page["next"]
+    assert (found, cursor) == (keys, None)

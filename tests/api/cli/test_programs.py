@@ -63,6 +63,13 @@ def test_each_process_has_a_port_for_its_numbers(tmp_path: Path) -> None:
     assert [*ports, found["trainer"].env["RUNLEDGER_METRICS_PORT"]] == ["9100", "9101", "9102"]
 
 
+def test_a_training_may_have_as_many_heaps_as_it_likes(tmp_path: Path) -> None:
+    found = wanted(tmp_path)
+
+    assert found["api"].env["MALLOC_ARENA_MAX"] == found["projections"].env["MALLOC_ARENA_MAX"] == "2"
+    assert "MALLOC_ARENA_MAX" not in found["trainer"].env
+
+
 def test_addresses_can_be_reached_from_this_machine() -> None:
     assert reachable("0.0.0.0") == "127.0.0.1"
     assert UpSettings(host="0.0.0.0", port=1).address == "http://127.0.0.1:1"
