@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -38,18 +36,3 @@ def test_the_lock_names_no_index() -> None:
     lock = (ROOT / "requirements.txt").read_text()
     assert "://" not in lock
     assert "--index-url" not in lock
-
-
-def test_importing_the_light_front_door_loads_no_heavy_library() -> None:
-    script = (
-        "import sys, runledger; "
-        "print([m for m in ('litestar', 'sqlalchemy', 'jax', 'mlflow') if m in sys.modules])"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert answer.stdout.strip() == "[]"

@@ -13,11 +13,18 @@ from typing import TypeVar
 
 import psutil
 
+from api.cli import memory
 from api.cli.preflight import free_port
 from api.client import Client
 
 ROOT = Path(__file__).parents[2]
 TOY = "tests.trainer.toy_recipe:toy"
+QUICK = {
+    "RUNLEDGER_LEASE_SECONDS": "3",
+    "RUNLEDGER_POLL_SECONDS": "0.1",
+    "RUNLEDGER_RESEND_SECONDS": "3",
+}
+"""Losses and outages are noticed sooner than with the settings as they ship."""
 T = TypeVar("T")
 
 
@@ -33,7 +40,14 @@ def until(ask: Callable[[], T | None], seconds: float = 60, what: str = "it", ev
 class Installation:
     """`runledger up` with its environment; ended, with all that it started, by `close`."""
 
-    def __init__(self, data: Path, environment: Mapping[str, str], options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        data: Path,
+        environment: Mapping[str, str],
+        options: tuple[str, ...] = (),
+        *,
+        settings: Mapping[str, str] = QUICK,
+    ) -> None:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -43,9 +57,7 @@ class Installation:
             "RUNLEDGER_PORT": str(self.port),
             "RUNLEDGER_URL": self.url,
             "RUNLEDGER_RECIPES": TOY,
-            "RUNLEDGER_LEASE_SECONDS": "3",
-            "RUNLEDGER_POLL_SECONDS": "0.1",
-            "RUNLEDGER_RESEND_SECONDS": "3",
+            **settings,
             **environment,
         }
         self.client = Client(self.url, retry_seconds=30)
@@ -53,7 +65,7 @@ class Installation:
         self._up = self._start(options)
 
     def _start(self, options: tuple[str, ...]) -> subprocess.Popen[bytes]:
-        with self._output.open("ab") as output:
+        with self._output.open("wb") as output:
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", "api.cli", "up", *options],
                 env=self.environment,
@@ -75,16 +87,17 @@ class Installation:
         """A `runledger` command in this installation's environment."""
         return runledger(*words, environment=self.environment)
 
-    def process(self, module: str) -> psutil.Process:
-        """The process of `python -m module` below `up`."""
-        return until(lambda: self._find(module), 30, module)
+    def process(self, name: str) -> psutil.Process:
+        """The process of this name below `up`: `api`, `projections`, `trainer`, `attempt`, `spare` …"""
+        return until(lambda: self._find(name), 30, name)
 
-    def attempt(self) -> psutil.Process:
-        """The child that trains now."""
-        return self.process("trainer.attempt")
+    def kill(self, name: str) -> None:
+        self.process(name).kill()
 
-    def kill(self, module: str) -> None:
-        self.process(module).kill()
+    @property
+    def pid(self) -> int:
+        """Of `up` itself."""
+        return self._up.pid
 
     def close(self) -> None:
         """As Ctrl-C; everything has to be gone afterwards."""
@@ -96,16 +109,9 @@ class Installation:
             _, alive = psutil.wait_procs(family, timeout=10)
             assert not alive, f"left behind: {alive}"
 
-    def _find(self, module: str) -> psutil.Process | None:
-        for child in psutil.Process(self._up.pid).children(recursive=True):
-            words = cmdline(child)
-            if (
-                module in words
-                and words[words.index(module) - 1] == "-m"
-                and "guard.py" not in " ".join(words)
-            ):
-                return child
-        return None
+    def _find(self, name: str) -> psutil.Process | None:
+        found = (each.pid for each in memory.held(self.pid) if each.name == name)
+        return next(map(psutil.Process, found), None)
 
 
 def runledger(

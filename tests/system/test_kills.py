@@ -39,7 +39,7 @@ def twin(installation: Installation) -> Run:
     return run
 
 
-@pytest.mark.parametrize("victim", ["trainer.attempt", "trainer"])
+@pytest.mark.parametrize("victim", ["attempt", "trainer"])
 def test_the_curve_of_a_killed_run_is_that_of_its_twin(
     installation: Installation, twin: Run, mlflow_server_of_all: MlflowServer, victim: str
 ) -> None:

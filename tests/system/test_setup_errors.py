@@ -170,7 +170,8 @@ def test_machines_read_json(running: Installation) -> None:
 
     assert facts[-1]["type"] == "RunCompleted"
     assert whole["run"]["status"] == "completed"
-    assert {"api", "ledger", "views", "recipes", "mlflow"} <= {finding["subject"] for finding in found}
+    subjects = {"api", "ledger", "views", "recipes", "mlflow", "memory"}
+    assert subjects <= {finding["subject"] for finding in found}
     assert "bad" not in {finding["verdict"] for finding in found}
 
 
