@@ -24,9 +24,11 @@ from api.app import API
 from api.cli.app import runledger
 from api.cli.exits import EXIT_STATUSES
 from api.cli.settings import ClientSettings, UpSettings
+from api.courier.settings import CourierSettings
 from api.http.problems import STATUS
 from api.rest import UNVERSIONED, VERSIONED
 from api.settings import ApiSettings
+from api.tracking.settings import TrackingSettings
 from projections.mlflow.settings import MlflowSettings
 from projections.runner import ProjectionSettings
 from tracker.metrics_endpoint import MetricsSettings
@@ -57,6 +59,8 @@ SETTINGS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("MLflow sink", MlflowSettings),
     ("Commands that speak to the API", ClientSettings),
     ("`runledger up` and `runledger demo`", UpSettings),
+    ("Programs that call `runledger.run`", TrackingSettings),
+    ("Their couriers, and `runledger sync`", CourierSettings),
 )
 
 
