@@ -9,10 +9,11 @@ COVERAGE := --cov=tracker --cov=trainer --cov=projections --cov=api --cov-branch
 COVERAGE_FLOOR := 85
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint lock format types unit system clean
+BENCHES := append ingest launch overhead
+.PHONY: help install demo up test lint lock format types unit system bench $(BENCHES:%=bench-%) clean
 
 help:  ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 install: $(INSTALLED)  ## the virtual environment, with everything in it
 
@@ -46,6 +47,20 @@ unit: $(INSTALLED)  ## every test that starts no whole system, two at a time
 
 system: $(INSTALLED)  ## real processes, databases and brokers, which mostly wait; then the coverage floor
 	$(PYTEST) -n 3 --dist loadgroup -m system $(COVERAGE) --cov-append --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
+
+bench: $(BENCHES:%=bench-%)  ## every benchmark, one after the other: no other work beside them
+
+bench-append: $(INSTALLED)  ## events appended a second, beside the bare database driver
+	$(BIN)/python -P -m tests.benchmarks.append
+
+bench-ingest: $(INSTALLED)  ## metric points accepted a second over HTTP, beside an MLflow server
+	$(BIN)/python -P -m tests.benchmarks.ingest
+
+bench-launch: $(INSTALLED)  ## from a launch to its start and its first step, beside MLflow's create_run
+	$(BIN)/python -P -m tests.benchmarks.launch
+
+bench-overhead: $(INSTALLED)  ## what a hundred scalars a step cost the training that logs them
+	$(BIN)/python -P -m tests.benchmarks.overhead
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
