@@ -8,11 +8,6 @@ COPY requirements.txt .
 RUN pip install --require-hashes -r requirements.txt
 
 COPY pyproject.toml README.md LICENSE ./
-COPY tracker tracker
-COPY trainer trainer
-COPY projections projections
-COPY migrations migrations
-COPY api api
 COPY runledger runledger
 RUN pip install --no-deps --no-build-isolation . \
     && useradd --create-home --uid 10001 runledger \

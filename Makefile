@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 PYTEST := $(BIN)/python -m pytest -q
-COVERAGE := --cov=tracker --cov=trainer --cov=projections --cov=api --cov-branch
+COVERAGE := --cov=runledger --cov-branch
 COVERAGE_FLOOR := 85
 
 .DEFAULT_GOAL := help

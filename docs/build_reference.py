@@ -20,20 +20,20 @@ import msgspec
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 
-from api.app import API
-from api.cli.app import runledger
-from api.cli.exits import EXIT_STATUSES
-from api.cli.settings import ClientSettings, UpSettings
-from api.courier.settings import CourierSettings
-from api.http.problems import STATUS
-from api.rest import UNVERSIONED, VERSIONED
-from api.settings import ApiSettings
-from api.tracking.settings import TrackingSettings
-from projections.mlflow.settings import MlflowSettings
-from projections.runner import ProjectionSettings
-from tracker.metrics_endpoint import MetricsSettings
-from tracker.settings import PREFIX, StorageSettings
-from trainer.settings import TrainerSettings
+from runledger.api.app import API
+from runledger.api.cli.app import runledger
+from runledger.api.cli.exits import EXIT_STATUSES
+from runledger.api.cli.settings import ClientSettings, UpSettings
+from runledger.api.courier.settings import CourierSettings
+from runledger.api.http.problems import STATUS
+from runledger.api.rest import UNVERSIONED, VERSIONED
+from runledger.api.settings import ApiSettings
+from runledger.api.tracking.settings import TrackingSettings
+from runledger.projections.mlflow.settings import MlflowSettings
+from runledger.projections.runner import ProjectionSettings
+from runledger.tracker.metrics_endpoint import MetricsSettings
+from runledger.tracker.settings import PREFIX, StorageSettings
+from runledger.trainer.settings import TrainerSettings
 
 PAGES = Path(__file__).parent / "reference"
 NOTICE = "Read off the code by `docs/build_reference.py`."
@@ -162,8 +162,8 @@ def status(error: type[BaseException]) -> str:
 
 def exceptions(package: str) -> set[type[BaseException]]:
     found: set[type[BaseException]] = set()
-    root = importlib.import_module(package)
-    for module_info in pkgutil.walk_packages(root.__path__, f"{package}."):
+    root = importlib.import_module(f"runledger.{package}")
+    for module_info in pkgutil.walk_packages(root.__path__, f"{root.__name__}."):
         if module_info.name.endswith("__main__"):
             continue
         module: Any = importlib.import_module(module_info.name)

@@ -11,12 +11,11 @@ Re-exports only, each loaded when it is first used: importing this costs next to
 from __future__ import annotations
 
 from importlib import import_module
-from sys import modules
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from api.answers import Evaluation, Fact, Health, Launched, MetricSummary, Run, RunRow, Series
-    from api.client import (
+    from runledger.api.answers import Evaluation, Fact, Health, Launched, MetricSummary, Run, RunRow, Series
+    from runledger.api.client import (
         BadAnswer,
         Client,
         ClientError,
@@ -29,18 +28,26 @@ if TYPE_CHECKING:
         TimedOut,
         Unavailable,
     )
-    from api.tracking.errors import CheckpointUnavailable, Misused, RunBusy, RunOver, TrackingError
-    from api.tracking.jax_callback import jax_callback
-    from api.tracking.log_handler import LogHandler
-    from api.tracking.run import run
-    from api.tracking.tracked_run import TrackedRun
-    from api.tracking.transformers_callback import TransformersCallback
-    from tracker.datasets import Item, Text, Trace, read_items
-    from tracker.events.base import Score
-    from trainer.recipe import Benchmark, BenchmarkRef, Context, DatasetRef, Diverged, OwnScorer, Recipe
-    from trainer.scoring import Answer, Scorer
-    from trainer.standalone import StandaloneContext
-    from trainer.trying.rehearsal import Rehearsal
+    from runledger.api.tracking.errors import CheckpointUnavailable, Misused, RunBusy, RunOver, TrackingError
+    from runledger.api.tracking.jax_callback import jax_callback
+    from runledger.api.tracking.log_handler import LogHandler
+    from runledger.api.tracking.run import run
+    from runledger.api.tracking.tracked_run import TrackedRun
+    from runledger.api.tracking.transformers_callback import TransformersCallback
+    from runledger.tracker.datasets import Item, Text, Trace, read_items
+    from runledger.tracker.events.base import Score
+    from runledger.trainer.recipe import (
+        Benchmark,
+        BenchmarkRef,
+        Context,
+        DatasetRef,
+        Diverged,
+        OwnScorer,
+        Recipe,
+    )
+    from runledger.trainer.scoring import Answer, Scorer
+    from runledger.trainer.standalone import StandaloneContext
+    from runledger.trainer.trying.rehearsal import Rehearsal
 
 __all__ = [
     "Answer",
@@ -91,21 +98,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api.answers": "Evaluation Fact Health Launched MetricSummary Run RunRow Series",
-    "api.client": "BadAnswer Client ClientError Invalid NotFound NotReachable Problem Refused ServerFault "
-    "TimedOut Unavailable",
-    "api.tracking.errors": "CheckpointUnavailable Misused RunBusy RunOver TrackingError",
-    "api.tracking.jax_callback": "jax_callback",
-    "api.tracking.log_handler": "LogHandler",
-    "api.tracking.run": "run",
-    "api.tracking.tracked_run": "TrackedRun",
-    "api.tracking.transformers_callback": "TransformersCallback",
-    "tracker.datasets": "Item Text Trace read_items",
-    "tracker.events.base": "Score",
-    "trainer.recipe": "Benchmark BenchmarkRef Context DatasetRef Diverged OwnScorer Recipe",
-    "trainer.scoring": "Answer Scorer",
-    "trainer.standalone": "StandaloneContext",
-    "trainer.trying.rehearsal": "Rehearsal",
+    "runledger.api.answers": "Evaluation Fact Health Launched MetricSummary Run RunRow Series",
+    "runledger.api.client": "BadAnswer Client ClientError Invalid NotFound NotReachable Problem Refused "
+    "ServerFault TimedOut Unavailable",
+    "runledger.api.tracking.errors": "CheckpointUnavailable Misused RunBusy RunOver TrackingError",
+    "runledger.api.tracking.jax_callback": "jax_callback",
+    "runledger.api.tracking.log_handler": "LogHandler",
+    "runledger.api.tracking.run": "run",
+    "runledger.api.tracking.tracked_run": "TrackedRun",
+    "runledger.api.tracking.transformers_callback": "TransformersCallback",
+    "runledger.tracker.datasets": "Item Text Trace read_items",
+    "runledger.tracker.events.base": "Score",
+    "runledger.trainer.recipe": "Benchmark BenchmarkRef Context DatasetRef Diverged OwnScorer Recipe",
+    "runledger.trainer.scoring": "Answer Scorer",
+    "runledger.trainer.standalone": "StandaloneContext",
+    "runledger.trainer.trying.rehearsal": "Rehearsal",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -113,26 +120,10 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        home = import_module(_HOME_OF[name])
-    except ImportError as problem:
-        raise _hidden() or problem from None
-    value: object = getattr(home, name)
+    value: object = getattr(import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def _hidden() -> ImportError | None:
-    """A program's own module of the name of one of Runledger's packages is found before that."""
-    from pathlib import Path  # what goes wrong may take its time
-
-    root = Path(__file__).parents[1]
-    for name in ("api", "tracker", "trainer", "projections"):
-        found = getattr(modules.get(name), "__file__", None)
-        if found and not Path(found).is_relative_to(root / name):
-            return ImportError(f"{found} hides Runledger's own package {name!r}: give it another name")
-    return None

@@ -18,9 +18,9 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, make_url
 
-import migrations
-from tracker.store.engine import open_ledger, open_views
-from tracker.store.log import Log
+from runledger import migrations
+from runledger.tracker.store.engine import open_ledger, open_views
+from runledger.tracker.store.log import Log
 
 POSTGRESQL_URL = os.environ.get("RUNLEDGER_TEST_POSTGRESQL_URL", "postgresql://root@127.0.0.1:5432/postgres")
 

@@ -11,20 +11,20 @@ import pytest
 from litestar.testing import TestClient
 from sqlalchemy import Engine
 
-from api.app import create_app
-from api.backend import Backend, backend_over
-from api.settings import ApiSettings
-from projections.runner import Runner
+from runledger.api.app import create_app
+from runledger.api.backend import Backend, backend_over
+from runledger.api.settings import ApiSettings
+from runledger.projections.runner import Runner
+from runledger.tracker.aggregates.registry import AnyCommand
+from runledger.tracker.blobs import Blobs
+from runledger.tracker.dispatch import Dispatched
+from runledger.tracker.envelope import Metadata
+from runledger.tracker.ids import WorkerId
+from runledger.tracker.spec import JsonObject
+from runledger.tracker.store import announcements
+from runledger.tracker.store.announcements import Device, RecipeAnnouncement, Worker
+from runledger.tracker.store.engine import open_ledger, open_views, write
 from tests.conftest import Databases
-from tracker.aggregates.registry import AnyCommand
-from tracker.blobs import Blobs
-from tracker.dispatch import Dispatched
-from tracker.envelope import Metadata
-from tracker.ids import WorkerId
-from tracker.spec import JsonObject
-from tracker.store import announcements
-from tracker.store.announcements import Device, RecipeAnnouncement, Worker
-from tracker.store.engine import open_ledger, open_views, write
 
 BASE_URL = "http://127.0.0.1:8600"
 DIGEST = "d" * 64

@@ -6,12 +6,12 @@ from typing import Any
 
 import httpx
 
+from runledger.tracker.blobs import digest_of
+from runledger.tracker.ids import RunId, new_id, run_stream
+from runledger.tracker.store import leases
+from runledger.tracker.store.engine import read
+from runledger.trainer.reconciler import Reconciler
 from tests.api.conftest import Api
-from tracker.blobs import digest_of
-from tracker.ids import RunId, new_id, run_stream
-from tracker.store import leases
-from tracker.store.engine import read
-from trainer.reconciler import Reconciler
 
 HOUR = 3_600.0
 BYTES = {"Content-Type": "application/octet-stream"}

@@ -10,15 +10,15 @@ from uuid import uuid4
 
 import pytest
 
+from runledger.tracker.aggregates.registry import RUN
+from runledger.tracker.blobs import digest_of
+from runledger.tracker.envelope import Metadata, NewEvent
+from runledger.tracker.events.telemetry import LogsRecorded, MetricsRecorded
+from runledger.tracker.ids import RunId, Stream, new_id, run_stream, telemetry_stream
+from runledger.tracker.store import leases
+from runledger.tracker.store.engine import read, write
 from tests.api.conftest import HELDOUT, Api
 from tests.api.elsewhere import Executor, begun, kind_of
-from tracker.aggregates.registry import RUN
-from tracker.blobs import digest_of
-from tracker.envelope import Metadata, NewEvent
-from tracker.events.telemetry import LogsRecorded, MetricsRecorded
-from tracker.ids import RunId, Stream, new_id, run_stream, telemetry_stream
-from tracker.store import leases
-from tracker.store.engine import read, write
 
 # a life
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.errors import RangeNotSatisfiable
-from api.http.ranges import span_of
+from runledger.api.errors import RangeNotSatisfiable
+from runledger.api.http.ranges import span_of
+from runledger.tracker.blobs import digest_of
 from tests.api.conftest import Api
-from tracker.blobs import digest_of
 
 CONTENT = bytes(range(256)) * 10
 

@@ -14,11 +14,11 @@ import msgspec
 import pytest
 from litestar.exceptions import InternalServerException
 
-from api.errors import BadRequest
-from api.writing import uploads
+from runledger.api.errors import BadRequest
+from runledger.api.writing import uploads
+from runledger.tracker.datasets import MAX_LINE_BYTES
+from runledger.tracker.errors import BadInput
 from tests.api.conftest import TRAIN, Api
-from tracker.datasets import MAX_LINE_BYTES
-from tracker.errors import BadInput
 
 UPLOADS = "/api/v1/datasets/uploads"
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -133,7 +133,7 @@ def test_a_disk_that_is_full_is_no_fault_of_ours(api: Api, monkeypatch: pytest.M
     def full(*arguments: object, **options: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("tracker.datasets.write", full)  # a full disk cannot be had in a test
+    monkeypatch.setattr("runledger.tracker.datasets.write", full)  # a full disk cannot be had in a test
 
     assert upload(api, lines({"text": "x"})).status_code == 503
     assert api.client.post("/api/v1/datasets", json=TRAIN).status_code == 503

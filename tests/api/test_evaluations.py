@@ -8,13 +8,13 @@ import msgspec
 import pytest
 from sqlalchemy import update
 
+from runledger.tracker.aggregates import evaluation as commands
+from runledger.tracker.events.base import Score
+from runledger.tracker.ids import Digest, EvaluationId
+from runledger.tracker.store.engine import write
+from runledger.tracker.store.tables import workers
 from tests.api.conftest import HELDOUT, RECIPE, Api
 from tests.api.test_runs import checkpoint, start
-from tracker.aggregates import evaluation as commands
-from tracker.events.base import Score
-from tracker.ids import Digest, EvaluationId
-from tracker.store.engine import write
-from tracker.store.tables import workers
 
 BENCHMARK = {"name": "sums", "dataset": HELDOUT, "scorer": "exact_match", "tolerance": 0.5}
 

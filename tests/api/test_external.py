@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from runledger.tracker.aggregates.registry import RUN
+from runledger.tracker.ids import RunId, run_stream
+from runledger.trainer.relay import Relay
 from tests.api.conftest import Api
 from tests.api.elsewhere import Executor, kind_of
-from tracker.aggregates.registry import RUN
-from tracker.ids import RunId, run_stream
-from trainer.relay import Relay
 
 
 def test_a_requested_run_waits_for_its_executor_with_its_params(api_on_each: Api) -> None:

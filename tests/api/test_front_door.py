@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from api import tokens
-from api.__main__ import check_tokens
+from runledger.api import tokens
+from runledger.api.__main__ import check_tokens
+from runledger.tracker.errors import BadInput, BadSetting, NotFound
 from tests.api.conftest import LAUNCH, Api
-from tracker.errors import BadInput, BadSetting, NotFound
 
 RUNS = "/api/v1/runs"
 AWAY = {"host": "0.0.0.0"}

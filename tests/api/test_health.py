@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from sqlalchemy import delete, update
 
-from projections.mlflow.state import RunState, SinkState
+from runledger.projections.mlflow.state import RunState, SinkState
+from runledger.tracker.ids import RunId, run_stream
+from runledger.tracker.store import leases
+from runledger.tracker.store.engine import write
+from runledger.tracker.store.tables import workers
 from tests.api.conftest import Api
 from tests.api.elsewhere import begun
-from tracker.ids import RunId, run_stream
-from tracker.store import leases
-from tracker.store.engine import write
-from tracker.store.tables import workers
 
 
 def test_health_tells_lag_workers_and_queue(api_on_each: Api) -> None:

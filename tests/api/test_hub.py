@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from api import hub as hubs
-from api.hub import Filter, Hub
-from tracker.envelope import Metadata, NewEvent, Recorded, Write
-from tracker.errors import StoreUnavailable
-from tracker.events.base import Event
-from tracker.events.experiment import ExperimentCreated
-from tracker.events.run import RunNoted
-from tracker.events.telemetry import MetricsRecorded
-from tracker.ids import Stream
-from tracker.store.log import Log, Page
+from runledger.api import hub as hubs
+from runledger.api.hub import Filter, Hub
+from runledger.tracker.envelope import Metadata, NewEvent, Recorded, Write
+from runledger.tracker.errors import StoreUnavailable
+from runledger.tracker.events.base import Event
+from runledger.tracker.events.experiment import ExperimentCreated
+from runledger.tracker.events.run import RunNoted
+from runledger.tracker.events.telemetry import MetricsRecorded
+from runledger.tracker.ids import Stream
+from runledger.tracker.store.log import Log, Page
 
 ALL = Filter({"experiment", "run"}, None)
 PATIENCE_SECONDS = 20

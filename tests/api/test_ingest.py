@@ -17,19 +17,19 @@ import httpx
 import msgspec
 import pytest
 
-from api.app import create_app
-from api.batches import MSGPACK
-from api.courier.forms import MEDIA_TYPES, Form, encode
-from api.rest import telemetry
-from projections.mlflow.reading import Reader
+from runledger.api.app import create_app
+from runledger.api.batches import MSGPACK
+from runledger.api.courier.forms import MEDIA_TYPES, Form, encode
+from runledger.api.rest import telemetry
+from runledger.projections.mlflow.reading import Reader
+from runledger.tracker.errors import StoreUnavailable
+from runledger.tracker.events.telemetry import MAX_POINTS, MetricsRecorded
+from runledger.tracker.ids import RunId, telemetry_stream
+from runledger.tracker.store import writer
+from runledger.tracker.store.appends import Append
+from runledger.tracker.store.writer import Outcome
 from tests.api.conftest import Api
 from tests.api.elsewhere import Executor, begun, kind_of
-from tracker.errors import StoreUnavailable
-from tracker.events.telemetry import MAX_POINTS, MetricsRecorded
-from tracker.ids import RunId, telemetry_stream
-from tracker.store import writer
-from tracker.store.appends import Append
-from tracker.store.writer import Outcome
 
 FORMS: tuple[Form, ...] = ("columns", "json-columns", "json-rows")
 VALUES = (0.5, math.nan, math.inf, -math.inf, -0.0, 1e-300)

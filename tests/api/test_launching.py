@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from runledger.tracker.spec import JsonObject
 from tests.api.conftest import HELDOUT, LAUNCH, TRAIN, Api, announce
-from tracker.spec import JsonObject
 
 
 def test_the_preset_lies_over_the_defaults_and_the_spec_over_the_preset(api: Api) -> None:

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from api import answers
-from api.http import encoding
-from api.http.examples import EXAMPLES
-from api.http.openapi import METHODS, struct_of
+from runledger.api import answers
+from runledger.api.http import encoding
+from runledger.api.http.examples import EXAMPLES
+from runledger.api.http.openapi import METHODS, struct_of
 from tests.api.conftest import Api
 
 Json = dict[str, Any]

@@ -10,23 +10,23 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-import api.errors
-import tracker.aggregates.errors
-import tracker.errors
-from api.errors import Fault
-from api.http import problems
+import runledger.api.errors
+import runledger.tracker.aggregates.errors
+import runledger.tracker.errors
+from runledger.api.errors import Fault
+from runledger.api.http import problems
+from runledger.tracker.store.engine import write
 from tests.api.conftest import LAUNCH, Api
-from tracker.store.engine import write
 
 NOT_OVER_HTTP = {
     # raised by what the API does not do, or turned into another error on the way
-    tracker.errors.BlobCorrupt,
-    tracker.errors.CursorMoved,
-    tracker.errors.EventIdTaken,
-    tracker.errors.GaveUp,
-    tracker.errors.JournalBroken,
-    tracker.errors.BadSetting,
-    tracker.errors.UnknownEvent,
+    runledger.tracker.errors.BlobCorrupt,
+    runledger.tracker.errors.CursorMoved,
+    runledger.tracker.errors.EventIdTaken,
+    runledger.tracker.errors.GaveUp,
+    runledger.tracker.errors.JournalBroken,
+    runledger.tracker.errors.BadSetting,
+    runledger.tracker.errors.UnknownEvent,
 }
 
 ANSWERS: list[tuple[str, str, dict[str, Any], int]] = [
@@ -105,9 +105,9 @@ def errors_of(module: Any, base: type[Exception]) -> Iterator[type[Exception]]:
 @pytest.mark.parametrize(
     "error",
     [
-        *errors_of(api.errors, api.errors.ApiError),
-        *errors_of(tracker.errors, tracker.errors.TrackerError),
-        *errors_of(tracker.aggregates.errors, tracker.errors.Refused),
+        *errors_of(runledger.api.errors, runledger.api.errors.ApiError),
+        *errors_of(runledger.tracker.errors, runledger.tracker.errors.TrackerError),
+        *errors_of(runledger.tracker.aggregates.errors, runledger.tracker.errors.Refused),
     ],
 )
 def test_every_named_error_has_its_status(error: type[Exception]) -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api import tokens
+from runledger.api import tokens
+from runledger.tracker.store.engine import open_ledger
 from tests.api.conftest import LAUNCH, RECIPE, announce
 from tests.conftest import Databases
-from tracker.store.engine import open_ledger
 
 pytestmark = pytest.mark.system
 
@@ -36,7 +36,7 @@ class Served:
         self.output = output
         with output.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "api"],
+                [sys.executable, "-P", "-m", "runledger.api"],
                 env={**os.environ, "RUNLEDGER_PORT": str(self.port), **environ},
                 stdout=file,
                 stderr=subprocess.STDOUT,

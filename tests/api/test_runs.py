@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from projections.mlflow.state import RunState, SinkState
+from runledger.projections.mlflow.state import RunState, SinkState
+from runledger.tracker.aggregates import run as commands
+from runledger.tracker.events.base import Covers
+from runledger.tracker.ids import Digest, RunId, WorkerId, run_stream
+from runledger.tracker.store import leases
+from runledger.tracker.store.engine import write
 from tests.api.conftest import LAUNCH, Api
-from tracker.aggregates import run as commands
-from tracker.events.base import Covers
-from tracker.ids import Digest, RunId, WorkerId, run_stream
-from tracker.store import leases
-from tracker.store.engine import write
 
 
 def start(api: Api, run_id: str) -> None:

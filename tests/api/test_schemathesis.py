@@ -22,8 +22,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from api.app import create_app
-from api.batches import MSGPACK
+from runledger.api.app import create_app
+from runledger.api.batches import MSGPACK
 from tests.api.conftest import Api, serving
 from tests.api.elsewhere import begun
 from tests.api.test_runs import checkpoint, start

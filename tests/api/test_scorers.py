@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from runledger.tracker.store.announcements import RecipeAnnouncement, ScorerAnnouncement
 from tests.api.conftest import HELDOUT, LAUNCH, RECIPE, TRAIN, Api, announce
-from tracker.store.announcements import RecipeAnnouncement, ScorerAnnouncement
 
 EXACT = ScorerAnnouncement(name="exact_match", version=1, digest="e" * 64, direction="maximize")
 LOSS = ScorerAnnouncement(name="loss", version=2, direction="minimize", description="Nats.")

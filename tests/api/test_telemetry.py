@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from api.http import encoding
+from runledger.api.http import encoding
+from runledger.tracker.envelope import Metadata, NewEvent
+from runledger.tracker.events.base import Event
+from runledger.tracker.events.telemetry import LogsRecorded, MetricsRecorded
+from runledger.tracker.ids import Digest, RunId, telemetry_stream
 from tests.api.conftest import Api
 from tests.api.test_runs import start
-from tracker.envelope import Metadata, NewEvent
-from tracker.events.base import Event
-from tracker.events.telemetry import LogsRecorded, MetricsRecorded
-from tracker.ids import Digest, RunId, telemetry_stream
 
 VALUES = (1.0, math.nan, math.inf, -math.inf, 0.5)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("tracker", "trainer", "projections", "api", "migrations")
-MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MODULES = sorted((ROOT / "runledger").rglob("*.py"))
 
 
 def name(path: Path) -> str:

@@ -32,20 +32,20 @@ from uuid import uuid4
 
 import msgspec
 
+from runledger.tracker.aggregates.registry import AnyCommand
+from runledger.tracker.aggregates.run import NoteRun, RequestRun, StartAttempt, TagRun
+from runledger.tracker.dispatch import Dispatcher
+from runledger.tracker.envelope import Metadata, NewEvent, Write
+from runledger.tracker.events.base import Event
+from runledger.tracker.events.run import RunNoted
+from runledger.tracker.events.telemetry import MetricsRecorded
+from runledger.tracker.ids import ExperimentId, RunId, Stream, new_event_id, run_stream, telemetry_stream
+from runledger.tracker.spec import RunSpec
+from runledger.tracker.store.appends import Append, Tip
+from runledger.tracker.store.engine import open_ledger
+from runledger.tracker.store.log import Log
 from tests.benchmarks import bench
 from tests.benchmarks.bare import Bare, Ready, ready
-from tracker.aggregates.registry import AnyCommand
-from tracker.aggregates.run import NoteRun, RequestRun, StartAttempt, TagRun
-from tracker.dispatch import Dispatcher
-from tracker.envelope import Metadata, NewEvent, Write
-from tracker.events.base import Event
-from tracker.events.run import RunNoted
-from tracker.events.telemetry import MetricsRecorded
-from tracker.ids import ExperimentId, RunId, Stream, new_event_id, run_stream, telemetry_stream
-from tracker.spec import RunSpec
-from tracker.store.appends import Append, Tip
-from tracker.store.engine import open_ledger
-from tracker.store.log import Log
 
 WRITERS = (1, 8)
 EVENTS = (1, 100)

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from tracker.envelope import GENESIS, Write
-from tracker.store.appends import Row, Tip, chain, prepare
-from tracker.store.at_once import parameters_in_turn
-from tracker.store.engine import is_postgresql, open_ledger
-from tracker.store.statements import (
+from runledger.tracker.envelope import GENESIS, Write
+from runledger.tracker.store.appends import Row, Tip, chain, prepare
+from runledger.tracker.store.at_once import parameters_in_turn
+from runledger.tracker.store.engine import is_postgresql, open_ledger
+from runledger.tracker.store.statements import (
     INSERT_AT_ONCE,
     INSERT_ONE,
     IS_THERE,

@@ -20,10 +20,10 @@ from typing import NamedTuple
 import psutil
 import psycopg
 
-from api.cli.preflight import free_port
-from api.cli.processes import Process
-from api.cli.programs import child_environment, mlflow_server
-from api.cli.settings import UpSettings
+from runledger.api.cli.preflight import free_port
+from runledger.api.cli.processes import Process
+from runledger.api.cli.programs import child_environment, mlflow_server
+from runledger.api.cli.settings import UpSettings
 from tests.conftest import POSTGRESQL_URL, PostgresqlDatabases, SqliteDatabases
 from tests.system.installation import Installation, clean_environment, until
 

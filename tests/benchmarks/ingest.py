@@ -35,19 +35,19 @@ import psutil
 import psycopg
 from sqlalchemy import make_url
 
-from api.cli.preflight import free_port
-from api.cli.processes import Process, Program
-from projections.positions import lag
+from runledger.api.cli.preflight import free_port
+from runledger.api.cli.processes import Process, Program
+from runledger.projections.positions import lag
+from runledger.tracker.envelope import Metadata, NewEvent, Write
+from runledger.tracker.ids import RunId, Stream, telemetry_stream
+from runledger.tracker.store.appends import Tip
+from runledger.tracker.store.engine import open_ledger, open_views, read
+from runledger.tracker.store.log import Log
 from tests.benchmarks import bench
 from tests.benchmarks.bare import Bare, ready
 from tests.benchmarks.ingest_clients import POINTS, Clients, batch, clients
 from tests.conftest import POSTGRESQL_URL
 from tests.system.installation import clean_environment, until
-from tracker.envelope import Metadata, NewEvent, Write
-from tracker.ids import RunId, Stream, telemetry_stream
-from tracker.store.appends import Tip
-from tracker.store.engine import open_ledger, open_views, read
-from tracker.store.log import Log
 
 COUNTS = (1, 16)
 OWN_FORM = "columns"
@@ -226,8 +226,10 @@ def runledger(kind: str, folder: Path) -> Iterator[Ours]:
             "RUNLEDGER_BLOBS_URL": str(folder / "blobs"),
         }
         programs = [
-            Program(name="api", command=(sys.executable, "-P", "-m", "api"), env=env),
-            Program(name="projections", command=(sys.executable, "-P", "-m", "projections"), env=env),
+            Program(name="api", command=(sys.executable, "-P", "-m", "runledger.api"), env=env),
+            Program(
+                name="projections", command=(sys.executable, "-P", "-m", "runledger.projections"), env=env
+            ),
         ]
         processes = [Process(program, folder) for program in programs]
         with started(processes):

@@ -18,10 +18,10 @@ import numpy as np
 from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
-from api.courier.door import Door, Holding
-from api.courier.errors import NotReachable
-from api.courier.forms import Form
-from tracker.events.telemetry import MetricsRecorded
+from runledger.api.courier.door import Door, Holding
+from runledger.api.courier.errors import NotReachable
+from runledger.api.courier.forms import Form
+from runledger.tracker.events.telemetry import MetricsRecorded
 
 KEYS = tuple(f"train/layer{number:02d}/gradient_norm" for number in range(100))
 STEPS = 10

@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 
 import redis
 
-from api.cli.preflight import free_port
-from api.client import Client
+from runledger.api.cli.preflight import free_port
+from runledger.api.client import Client
 from tests.benchmarks import bench
 from tests.system.conftest import REDIS_URL
 from tests.system.installation import Installation, until

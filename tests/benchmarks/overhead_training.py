@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trainer.recipe import Context, Recipe
+from runledger.trainer.recipe import Context, Recipe
 
 LAYERS = 33
 NAMES = (

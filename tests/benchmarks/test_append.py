@@ -7,8 +7,8 @@ from itertools import groupby
 
 import pytest
 
+from runledger.tracker.envelope import GENESIS, Recorded
 from tests.benchmarks.append import Bench, Cell
-from tracker.envelope import GENESIS, Recorded
 
 
 @pytest.fixture

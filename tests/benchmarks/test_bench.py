@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
+from runledger.tracker.store.engine import open_ledger
 from tests.benchmarks import bench
-from tracker.store.engine import open_ledger
 
 
 def test_the_last_line_is_words_that_a_machine_can_split(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,9 @@ from textwrap import indent
 
 import pytest
 
-from trainer.recipe import Context, Recipe
-from trainer.scorers import INCLUDED, load
-from trainer.scoring import Answer, Scorer
+from runledger.trainer.recipe import Context, Recipe
+from runledger.trainer.scorers import INCLUDED, load
+from runledger.trainer.scoring import Answer, Scorer
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/reference/recipes.md").read_text()

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from tracker.events import CATALOGUE
+from runledger.tracker.events import CATALOGUE
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.batches import JSON, LONGEST_KEY, MSGPACK
-from api.rest.telemetry import LARGEST_OUTPUT
-from api.settings import ApiSettings
+from runledger.api.batches import JSON, LONGEST_KEY, MSGPACK
+from runledger.api.rest.telemetry import LARGEST_OUTPUT
+from runledger.api.settings import ApiSettings
+from runledger.tracker.events.telemetry import MAX_POINTS
 from tests.api.conftest import Api, serving
 from tests.api.elsewhere import begun
 from tests.api.test_ingest import Sender
 from tests.conftest import Databases
-from tracker.events.telemetry import MAX_POINTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "telemetry.md"
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import runledger
+from runledger.tracker.journal import Ended
 from tests.api.tracking.conftest import Runs, runs
-from tracker.journal import Ended
 
 __all__ = ["runs"]
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "track-your-own-script.md"

@@ -11,17 +11,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 
-import migrations
+from runledger import migrations
+from runledger.tracker.errors import StoreUnavailable
+from runledger.tracker.store.engine import is_postgresql, open_ledger, open_views, read, write
+from runledger.tracker.store.log import Log
+from runledger.tracker.store.tables import ledger as declared
 from tests.conftest import Databases
-from tracker.errors import StoreUnavailable
-from tracker.store.engine import is_postgresql, open_ledger, open_views, read, write
-from tracker.store.log import Log
-from tracker.store.tables import ledger as declared
 
 UPGRADE = """
 import sys
-import migrations
-from tracker.store.engine import open_ledger, open_views
+from runledger import migrations
+from runledger.tracker.store.engine import open_ledger, open_views
 for open_side, upgrade in ((open_ledger, migrations.upgrade_ledger), (open_views, migrations.upgrade_views)):
     engine = open_side(sys.argv[1] if open_side is open_ledger else sys.argv[2])
     upgrade(engine)

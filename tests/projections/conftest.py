@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, select
 
-from projections.catalogue import PROJECTIONS
-from projections.metrics import segments, tables
-from projections.runner import Runner
-from tracker.envelope import Metadata, NewEvent, Write
-from tracker.events.base import Covers, Event, ResumePoint
-from tracker.events.run import RunCheckpointed, RunRequested, RunStarted
-from tracker.events.telemetry import MetricsRecorded
-from tracker.ids import Digest, RunId, Stream, run_stream, telemetry_stream
-from tracker.spec import RunSpec
-from tracker.store.log import Log
+from runledger.projections.catalogue import PROJECTIONS
+from runledger.projections.metrics import segments, tables
+from runledger.projections.runner import Runner
+from runledger.tracker.envelope import Metadata, NewEvent, Write
+from runledger.tracker.events.base import Covers, Event, ResumePoint
+from runledger.tracker.events.run import RunCheckpointed, RunRequested, RunStarted
+from runledger.tracker.events.telemetry import MetricsRecorded
+from runledger.tracker.ids import Digest, RunId, Stream, run_stream, telemetry_stream
+from runledger.tracker.spec import RunSpec
+from runledger.tracker.store.log import Log
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

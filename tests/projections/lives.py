@@ -7,14 +7,13 @@ import random
 from collections.abc import Callable
 from typing import cast
 
-from tests.projections.conftest import Point, Story
-from tracker.aggregates.run import commands, decide, fold
-from tracker.aggregates.run.state import Run
-from tracker.errors import Refused
-from tracker.events.base import Covers, Score
-from tracker.events.benchmark import BaselinePromoted, BaselineWithdrawn, BenchmarkDefined
-from tracker.events.dataset import DatasetDescribed, DatasetRegistered, Generated
-from tracker.events.evaluation import (
+from runledger.tracker.aggregates.run import commands, decide, fold
+from runledger.tracker.aggregates.run.state import Run
+from runledger.tracker.errors import Refused
+from runledger.tracker.events.base import Covers, Score
+from runledger.tracker.events.benchmark import BaselinePromoted, BaselineWithdrawn, BenchmarkDefined
+from runledger.tracker.events.dataset import DatasetDescribed, DatasetRegistered, Generated
+from runledger.tracker.events.evaluation import (
     EvaluationCompleted,
     EvaluationFailed,
     EvaluationLost,
@@ -22,16 +21,17 @@ from tracker.events.evaluation import (
     EvaluationStarted,
     EvaluationSuperseded,
 )
-from tracker.events.experiment import (
+from runledger.tracker.events.experiment import (
     ExperimentArchived,
     ExperimentCreated,
     ExperimentRenamed,
     ExperimentRestored,
 )
-from tracker.events.run import RunEvent
-from tracker.events.telemetry import LogsRecorded
-from tracker.ids import Digest, RunId, run_stream, telemetry_stream
-from tracker.spec import Limits, RunSpec
+from runledger.tracker.events.run import RunEvent
+from runledger.tracker.events.telemetry import LogsRecorded
+from runledger.tracker.ids import Digest, RunId, run_stream, telemetry_stream
+from runledger.tracker.spec import Limits, RunSpec
+from tests.projections.conftest import Point, Story
 
 VALUES = (0.5, 0.25, -1.0, 3e300, math.nan, math.inf, -math.inf)
 

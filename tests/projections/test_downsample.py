@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.metrics.downsample import LEAST, pick
+from runledger.projections.metrics.downsample import LEAST, pick
 
 values = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=200)
 

@@ -7,19 +7,19 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from projections import benchmarks, datasets, evaluations, experiments
-from tests.projections.conftest import Story, requested
-from tracker.events import evaluation as facts
-from tracker.events.base import Score
-from tracker.events.benchmark import BaselinePromoted, BaselineWithdrawn, BenchmarkDefined
-from tracker.events.dataset import DatasetDescribed, DatasetRegistered, Generated, Uploaded
-from tracker.events.experiment import (
+from runledger.projections import benchmarks, datasets, evaluations, experiments
+from runledger.tracker.events import evaluation as facts
+from runledger.tracker.events.base import Score
+from runledger.tracker.events.benchmark import BaselinePromoted, BaselineWithdrawn, BenchmarkDefined
+from runledger.tracker.events.dataset import DatasetDescribed, DatasetRegistered, Generated, Uploaded
+from runledger.tracker.events.experiment import (
     ExperimentArchived,
     ExperimentCreated,
     ExperimentRenamed,
     ExperimentRestored,
 )
-from tracker.ids import Digest
+from runledger.tracker.ids import Digest
+from tests.projections.conftest import Story, requested
 
 CatchUp = Callable[[], None]
 

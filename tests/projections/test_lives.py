@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection
 
-from projections import metrics, runs
+from runledger.projections import metrics, runs
+from runledger.tracker.effective import cut, points_within
+from runledger.tracker.events.base import ResumePoint
+from runledger.tracker.events.telemetry import MetricsRecorded
+from runledger.tracker.ids import telemetry_stream
 from tests.projections.conftest import Story
 from tests.projections.lives import Life, tell_lives
-from tracker.effective import cut, points_within
-from tracker.events.base import ResumePoint
-from tracker.events.telemetry import MetricsRecorded
-from tracker.ids import telemetry_stream
 
 CatchUp = Callable[[], None]
 

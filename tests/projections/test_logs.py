@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from projections import logs
+from runledger.projections import logs
+from runledger.tracker.events.telemetry import LogsRecorded
+from runledger.tracker.ids import Digest
 from tests.projections.conftest import Story
-from tracker.events.telemetry import LogsRecorded
-from tracker.ids import Digest
 
 
 def recorded(start: int, size: int) -> LogsRecorded:

@@ -1,4 +1,4 @@
-"""`python -P -m projections` as a process."""
+"""`python -P -m runledger.projections` as a process."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from projections.__main__ import main
-from projections.positions import wait_for
+from runledger.projections.__main__ import main
+from runledger.projections.positions import wait_for
+from runledger.tracker.store.engine import open_ledger, open_views
+from runledger.tracker.store.log import Log
 from tests.conftest import Databases
 from tests.projections.conftest import Story, requested
-from tracker.store.engine import open_ledger, open_views
-from tracker.store.log import Log
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +36,7 @@ def test_it_keeps_up_and_ends_on_sigterm(sqlite_databases: Databases) -> None:
     log, views = Log(open_ledger(ledger_url)), open_views(views_url)
     variables = {"RUNLEDGER_LEDGER_URL": ledger_url, "RUNLEDGER_VIEWS_URL": views_url}
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "projections"],
+        [sys.executable, "-P", "-m", "runledger.projections"],
         env=os.environ | variables | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,

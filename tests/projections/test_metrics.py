@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection
 
-from projections import metrics
-from projections.metrics.points import Batch, Points, put_together, put_together_of_key
+from runledger.projections import metrics
+from runledger.projections.metrics.points import Batch, Points, put_together, put_together_of_key
+from runledger.tracker.errors import BadInput
+from runledger.tracker.events.telemetry import MetricsRecorded
+from runledger.tracker.ids import RunId, telemetry_stream
 from tests.projections.conftest import Point, Story, batch, checkpointed, requested, resume, started
-from tracker.errors import BadInput
-from tracker.events.telemetry import MetricsRecorded
-from tracker.ids import RunId, telemetry_stream
 
 CatchUp = Callable[[], None]
 SEVERAL = 1_000

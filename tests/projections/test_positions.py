@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection, Engine
 
-from projections.catalogue import PROJECTIONS
-from projections.errors import NotCaughtUp
-from projections.positions import lag, position, positions, status, wait_for
-from projections.runner import Runner
+from runledger.projections.catalogue import PROJECTIONS
+from runledger.projections.errors import NotCaughtUp
+from runledger.projections.positions import lag, position, positions, status, wait_for
+from runledger.projections.runner import Runner
+from runledger.tracker.store.log import Log
 from tests.projections.conftest import Story, requested
-from tracker.store.log import Log
 
 
 def test_positions_begin_at_nothing_and_reach_the_head(

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from prometheus_client import REGISTRY
 from sqlalchemy import Connection, Engine, event
 
-from projections import metrics, runs
-from projections.catalogue import PROJECTIONS
-from projections.positions import positions, status, wait_for
-from projections.projection import Fact, Projection, Write
-from projections.runner import (
+from runledger.projections import metrics, runs
+from runledger.projections.catalogue import PROJECTIONS
+from runledger.projections.positions import positions, status, wait_for
+from runledger.projections.projection import Fact, Projection, Write
+from runledger.projections.runner import (
     EVENT_WEIGHT,
     HEAVIEST_BATCH,
     LONGEST_REST_SECONDS,
@@ -26,15 +26,15 @@ from projections.runner import (
     Runner,
     rebuild,
 )
-from projections.tables import cursors
+from runledger.projections.tables import cursors
+from runledger.tracker import events
+from runledger.tracker.errors import StoreUnavailable
+from runledger.tracker.events.run import RunNoted, RunRenamed
+from runledger.tracker.store.engine import open_ledger, open_views
+from runledger.tracker.store.log import Log
 from tests.conftest import POSTGRESQL_URL, Databases
 from tests.projections.conftest import Story, requested, rows_of, started
 from tests.projections.lives import tell_lives
-from tracker import events
-from tracker.errors import StoreUnavailable
-from tracker.events.run import RunNoted, RunRenamed
-from tracker.store.engine import open_ledger, open_views
-from tracker.store.log import Log
 
 CatchUp = Callable[[], None]
 

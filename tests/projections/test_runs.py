@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from projections import runs
+from runledger.projections import runs
+from runledger.tracker.events import run as facts
+from runledger.tracker.events.base import Event
+from runledger.tracker.ids import Digest
 from tests.projections.conftest import NOW, Story, checkpointed, requested, resume, started
-from tracker.events import run as facts
-from tracker.events.base import Event
-from tracker.ids import Digest
 
 CatchUp = Callable[[], None]
 

@@ -8,10 +8,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, insert, select
 
-from projections import catalogue
-from projections.metrics.tables import summaries
-from projections.mlflow import tables as mlflow_tables
-from projections.tables import views as metadata
+from runledger.projections import catalogue
+from runledger.projections.metrics.tables import summaries
+from runledger.projections.mlflow import tables as mlflow_tables
+from runledger.projections.tables import views as metadata
 
 
 def test_the_migrated_database_has_the_tables_of_the_code(views: Engine) -> None:

@@ -11,10 +11,10 @@ import pika
 import pytest
 import redis
 
-from api.cli.preflight import free_port
-from api.cli.processes import Process
-from api.cli.programs import child_environment, mlflow_server
-from api.cli.settings import UpSettings
+from runledger.api.cli.preflight import free_port
+from runledger.api.cli.processes import Process
+from runledger.api.cli.programs import child_environment, mlflow_server
+from runledger.api.cli.settings import UpSettings
 from tests.conftest import Databases, missing
 from tests.system.installation import Installation, clean_environment, until
 

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import psutil
 
-from api.cli import memory
-from api.cli.preflight import free_port
-from api.client import Client
+from runledger.api.cli import memory
+from runledger.api.cli.preflight import free_port
+from runledger.api.client import Client
 
 ROOT = Path(__file__).parents[2]
 TOY = "tests.trainer.toy_recipe:toy"
@@ -67,7 +67,7 @@ class Installation:
     def _start(self, options: tuple[str, ...]) -> subprocess.Popen[bytes]:
         with self._output.open("wb") as output:
             return subprocess.Popen(
-                [sys.executable, "-P", "-m", "api.cli", "up", *options],
+                [sys.executable, "-P", "-m", "runledger.api.cli", "up", *options],
                 env=self.environment,
                 stdout=output,
                 stderr=output,
@@ -118,7 +118,7 @@ def runledger(
     *words: str, environment: Mapping[str, str], seconds: float = 120
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-P", "-m", "api.cli", *words],
+        [sys.executable, "-P", "-m", "runledger.api.cli", *words],
         env=dict(environment),
         capture_output=True,
         text=True,

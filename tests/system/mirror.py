@@ -9,9 +9,9 @@ from typing import Any
 
 import mlflow
 
-from api.answers import Number, Run
-from api.client import Client
-from projections.mlflow.driver import RUN_TAG
+from runledger.api.answers import Number, Run
+from runledger.api.client import Client
+from runledger.projections.mlflow.driver import RUN_TAG
 from tests.system.installation import until
 
 Point = tuple[int, int, float]

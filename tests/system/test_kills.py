@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.answers import Run
+from runledger.api.answers import Run
 from tests.system.conftest import MlflowServer
 from tests.system.installation import Installation, until
 from tests.system.mirror import assert_mirrored, mlflow_client

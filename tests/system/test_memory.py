@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import memory
+from runledger.api.cli import memory
 from tests.system.conftest import Install
 from tests.system.installation import Installation, clean_environment, runledger, until
 from tests.system.requests import toy

@@ -162,7 +162,7 @@ def test_it_is_tried_without_a_server(installed: Path, tmp_path: Path) -> None:
     benchmark = '{"name":"digits","dataset":{"file":"heldout.jsonl"},"scorer":"reciprocal_rank"}'
     done = subprocess.run(
         [
-            *(sys.executable, "-P", "-m", "api.cli", "try", "digits:small", "--json"),
+            *(sys.executable, "-P", "-m", "runledger.api.cli", "try", "digits:small", "--json"),
             *("--set", f"benchmark={benchmark}"),
         ],
         env=environment,

@@ -13,13 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from api.answers import Run
-from api.client import Client
-from api.tracking.folders import RunFolder, run_folders
+from runledger.api.answers import Run
+from runledger.api.client import Client
+from runledger.api.tracking.folders import RunFolder, run_folders
+from runledger.tracker.journal import Points, Reader
 from tests.system.conftest import Install, MlflowServer
 from tests.system.installation import Installation, cmdline, runledger, until
 from tests.system.mirror import mirrored_points, mlflow_client, points_of, wait_for_mirror
-from tracker.journal import Points, Reader
 
 pytestmark = [
     pytest.mark.system,
@@ -67,7 +67,7 @@ class OwnScript:
         return [
             process
             for process in psutil.process_iter()
-            if "api.courier" in (words := cmdline(process)) and words[-1].startswith(journals)
+            if "runledger.api.courier" in (words := cmdline(process)) and words[-1].startswith(journals)
         ]
 
     def run_folder(self) -> RunFolder:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import exits
-from api.cli.preflight import free_port
+from runledger.api.cli import exits
+from runledger.api.cli.preflight import free_port
 from tests.conftest import missing
 from tests.system.conftest import Install
 from tests.system.installation import Installation, clean_environment, runledger

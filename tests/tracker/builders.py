@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracker.aggregates.run import (
+from runledger.tracker.aggregates.run import (
     RecordCheckpoint,
     RecordEnvironment,
     RecordEvaluation,
     RequestRun,
 )
-from tracker.events.base import Covers, ResumePoint, Score
-from tracker.events.run import (
+from runledger.tracker.events.base import Covers, ResumePoint, Score
+from runledger.tracker.events.run import (
     RunCheckpointDeleted,
     RunCheckpointed,
     RunEnvironmentRecorded,
@@ -19,8 +19,8 @@ from tracker.events.run import (
     RunRequested,
     RunStarted,
 )
-from tracker.ids import Digest, RunId
-from tracker.spec import Limits, RunSpec
+from runledger.tracker.ids import Digest, RunId
+from runledger.tracker.spec import Limits, RunSpec
 
 R = RunId("r")
 SPEC = RunSpec(recipe="lm", version=1, digest="source", values={"model": {"layers": 2}, "rate": 0.5})

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tracker import events
-from tracker.aggregates import registry
-from tracker.aggregates.registry import AnyCommand
-from tracker.errors import TrackerError
-from tracker.events.base import Event
+from runledger.tracker import events
+from runledger.tracker.aggregates import registry
+from runledger.tracker.aggregates.registry import AnyCommand
+from runledger.tracker.errors import TrackerError
+from runledger.tracker.events.base import Event
 
 
 class Given:

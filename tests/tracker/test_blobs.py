@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker.blobs import CHUNK_BYTES, Blobs, digest_of, digest_of_file
-from tracker.errors import BlobCorrupt, BlobMissing, StoreUnavailable
+from runledger.tracker.blobs import CHUNK_BYTES, Blobs, digest_of, digest_of_file
+from runledger.tracker.errors import BlobCorrupt, BlobMissing, StoreUnavailable
 
 ABSENT = "0" * 64
 BUCKET = "blobs"
@@ -172,7 +172,7 @@ def test_nothing_half_written_is_left_behind(tmp_path: Path, monkeypatch: pytest
         raise OSError(28, "No space left on device")
 
     blobs = Blobs(f"file://{tmp_path / 'blobs'}")
-    monkeypatch.setattr("tracker.blobs.os.fsync", full)
+    monkeypatch.setattr("runledger.tracker.blobs.os.fsync", full)
     with pytest.raises(StoreUnavailable, match="No space left"):
         blobs.put_bytes(b"x")
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker import datasets
-from tracker.datasets import Item, Text, Trace
-from tracker.errors import BadInput
+from runledger.tracker import datasets
+from runledger.tracker.datasets import Item, Text, Trace
+from runledger.tracker.errors import BadInput
 
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 traces = st.builds(Trace, prompt=words, steps=st.lists(words, max_size=3).map(tuple), answer=words).map(

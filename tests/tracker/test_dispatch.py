@@ -10,17 +10,17 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
-from tracker.aggregates.experiment import ArchiveExperiment, CreateExperiment, RenameExperiment
-from tracker.aggregates.registry import EXPERIMENT, RUN
-from tracker.aggregates.run import RequestCancellation, RequestRun, StartAttempt, TagRun
-from tracker.dispatch import MAX_TRIES, Dispatcher
-from tracker.envelope import Fence, Metadata, NewEvent, Write
-from tracker.errors import BadInput, Fenced, NotFound, WrongExpectedVersion
-from tracker.events.experiment import ExperimentCreated, ExperimentRenamed
-from tracker.events.telemetry import LogsRecorded
-from tracker.ids import Digest, ExperimentId, RunId, experiment_stream, run_stream, telemetry_stream
-from tracker.spec import RunSpec
-from tracker.store.memory import InMemoryLog
+from runledger.tracker.aggregates.experiment import ArchiveExperiment, CreateExperiment, RenameExperiment
+from runledger.tracker.aggregates.registry import EXPERIMENT, RUN
+from runledger.tracker.aggregates.run import RequestCancellation, RequestRun, StartAttempt, TagRun
+from runledger.tracker.dispatch import MAX_TRIES, Dispatcher
+from runledger.tracker.envelope import Fence, Metadata, NewEvent, Write
+from runledger.tracker.errors import BadInput, Fenced, NotFound, WrongExpectedVersion
+from runledger.tracker.events.experiment import ExperimentCreated, ExperimentRenamed
+from runledger.tracker.events.telemetry import LogsRecorded
+from runledger.tracker.ids import Digest, ExperimentId, RunId, experiment_stream, run_stream, telemetry_stream
+from runledger.tracker.spec import RunSpec
+from runledger.tracker.store.memory import InMemoryLog
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ME = Metadata(actor="api:me", correlation_id="c")

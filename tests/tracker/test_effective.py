@@ -1,6 +1,6 @@
-from tracker.effective import NOTHING, cut, points_within, within
-from tracker.events.base import Covers, ResumePoint
-from tracker.ids import Digest
+from runledger.tracker.effective import NOTHING, cut, points_within, within
+from runledger.tracker.events.base import Covers, ResumePoint
+from runledger.tracker.ids import Digest
 
 
 def saved(attempt: int, step: int) -> ResumePoint:

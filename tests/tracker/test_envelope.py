@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tracker import events
-from tracker.envelope import (
+from runledger.tracker import events
+from runledger.tracker.envelope import (
     EPOCH,
     GENESIS,
     Metadata,
@@ -24,8 +24,8 @@ from tracker.envelope import (
     from_micros,
     to_micros,
 )
-from tracker.events.run import RunHidden, RunNoted
-from tracker.ids import Stream
+from runledger.tracker.events.run import RunHidden, RunNoted
+from runledger.tracker.ids import Stream
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 NEW = NewEvent(

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tracker import environment
+from runledger.tracker import environment
 
 
 def install(folder: Path, name: str) -> None:
@@ -34,7 +34,7 @@ def test_jax_that_is_only_imported_is_not_made_to_take_its_devices() -> None:
     script = """
 import jax
 from jax._src import xla_bridge
-from tracker import environment
+from runledger.tracker import environment
 assert environment.devices()[0].startswith("cpu ")
 assert not xla_bridge.backends_are_initialized()
 jax.devices()

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, SearchStrategy
 
-from tracker import events
-from tracker.envelope import from_micros
-from tracker.events import CATALOGUE
-from tracker.events.upcasts import UPCASTS
-from tracker.spec import DeviceRequest, JsonObject, Limits
+from runledger.tracker import events
+from runledger.tracker.envelope import from_micros
+from runledger.tracker.events import CATALOGUE
+from runledger.tracker.events.upcasts import UPCASTS
+from runledger.tracker.spec import DeviceRequest, JsonObject, Limits
 
 words = st.text(st.characters(codec="utf-8"), max_size=5)
 whole = st.integers(-(2**63), 2**63 - 1)

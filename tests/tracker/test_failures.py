@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.failures import MAX_MESSAGE_CHARS, failed
-from tracker.journal import encode_frame
-from trainer.recipe import Diverged
+from runledger.tracker.failures import MAX_MESSAGE_CHARS, failed
+from runledger.tracker.journal import encode_frame
+from runledger.trainer.recipe import Diverged
 
 
 class Unspeakable(Exception):

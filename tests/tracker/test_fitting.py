@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from tracker.fitting import fits
-from tracker.spec import JsonObject
+from runledger.tracker.fitting import fits
+from runledger.tracker.spec import JsonObject
 
 
 class Leaf(msgspec.Struct, forbid_unknown_fields=True, tag="leaf", tag_field="kind"):

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from tracker import datasets, generators
-from tracker.datasets import Text, Trace
-from tracker.errors import BadInput
-from tracker.spec import JsonObject
+from runledger.tracker import datasets, generators
+from runledger.tracker.datasets import Text, Trace
+from runledger.tracker.errors import BadInput
+from runledger.tracker.spec import JsonObject
 
 STEP = re.compile(r"(\d)([+-])(\d)[+-]([01])=([01])(\d)")
 

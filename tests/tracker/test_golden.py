@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from runledger.tracker import events
+from runledger.tracker.errors import UnknownEvent
+from runledger.tracker.events import CATALOGUE
+from runledger.tracker.events.upcasts import UPCASTS
 from tests.tracker.golden.expected import EXPECTED
-from tracker import events
-from tracker.errors import UnknownEvent
-from tracker.events import CATALOGUE
-from tracker.events.upcasts import UPCASTS
 
 FOLDER = Path(__file__).parent / "golden"
 

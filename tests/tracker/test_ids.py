@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from tracker import ids
-from tracker.ids import BenchmarkId, Digest, EvaluationId, ExperimentId, ModelId, RunId, SweepId
+from runledger.tracker import ids
+from runledger.tracker.ids import BenchmarkId, Digest, EvaluationId, ExperimentId, ModelId, RunId, SweepId
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tracker.errors import JournalBroken
-from tracker.events.telemetry import MAX_BYTES, MAX_POINTS
-from tracker.journal import (
+from runledger.tracker.errors import JournalBroken
+from runledger.tracker.events.telemetry import MAX_BYTES, MAX_POINTS
+from runledger.tracker.journal import (
     Ended,
     Entry,
     Mark,
@@ -23,7 +23,7 @@ from tracker.journal import (
     encode_frame,
     metrics_recorded,
 )
-from tracker.journal_writer import Journal
+from runledger.tracker.journal_writer import Journal
 
 RUN = "5f" * 16
 

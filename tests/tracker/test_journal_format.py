@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tracker.events.base import Score
-from tracker.journal import (
+from runledger.tracker.events.base import Score
+from runledger.tracker.journal import (
     Artifact,
     Checkpoint,
     Ended,

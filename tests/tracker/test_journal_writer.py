@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runledger.tracker import journal_writer
+from runledger.tracker.errors import BadInput, JournalBroken
+from runledger.tracker.events.telemetry import MAX_POINTS
+from runledger.tracker.journal import Ended, Mark, Opened, Points, Progress
+from runledger.tracker.journal_writer import Journal
 from tests.tracker.test_journal import RUN, batches_of, records_of
-from tracker import journal_writer
-from tracker.errors import BadInput, JournalBroken
-from tracker.events.telemetry import MAX_POINTS
-from tracker.journal import Ended, Mark, Opened, Points, Progress
-from tracker.journal_writer import Journal
 
 
 @pytest.fixture
@@ -161,8 +161,8 @@ def test_a_signal_handler_may_write_into_whatever_it_has_interrupted(journal: Jo
 FORK = """
 import os, sys
 from pathlib import Path
-from tracker.errors import JournalBroken
-from tracker.journal_writer import Journal
+from runledger.tracker.errors import JournalBroken
+from runledger.tracker.journal_writer import Journal
 
 journal = Journal(Path(sys.argv[1]), "5f" * 16, 1)
 child = os.fork()

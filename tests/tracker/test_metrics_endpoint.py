@@ -8,9 +8,9 @@ import httpx
 import pytest
 from prometheus_client import Counter
 
-from tracker.errors import BadSetting
-from tracker.metrics_endpoint import MetricsSettings, serve_metrics
-from tracker.settings import load
+from runledger.tracker.errors import BadSetting
+from runledger.tracker.metrics_endpoint import MetricsSettings, serve_metrics
+from runledger.tracker.settings import load
 
 COUNTED = Counter("runledger_test_endpoint", "Counts what this test counts.")
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tracker.errors import BadInput
-from tracker.points import KNOWN_NAMES, MAX_NAME_LENGTH, Names, check_int64, numbers_of
+from runledger.tracker.errors import BadInput
+from runledger.tracker.points import KNOWN_NAMES, MAX_NAME_LENGTH, Names, check_int64, numbers_of
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tracker.errors import BadInput
-from tracker.resolving import resolve
-from tracker.spec import JsonObject
+from runledger.tracker.errors import BadInput
+from runledger.tracker.resolving import resolve
+from runledger.tracker.spec import JsonObject
 
 SCHEMA: JsonObject = {
     "type": "object",

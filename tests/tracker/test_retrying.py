@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from tracker.errors import GaveUp
-from tracker.retrying import Retry
+from runledger.tracker.errors import GaveUp
+from runledger.tracker.retrying import Retry
 
 
 class Away(Exception):
@@ -30,7 +30,7 @@ class Flaky:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracker.retrying.FIRST_SECONDS", 0.001)
+    monkeypatch.setattr("runledger.tracker.retrying.FIRST_SECONDS", 0.001)
 
 
 def test_it_goes_on_until_it_works() -> None:

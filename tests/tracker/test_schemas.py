@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from tracker import schemas
-from tracker.errors import BadInput
-from tracker.spec import JsonObject
+from runledger.tracker import schemas
+from runledger.tracker.errors import BadInput
+from runledger.tracker.spec import JsonObject
 
 DatasetRef = Annotated[str, msgspec.Meta(extra_json_schema={"x-runledger": "dataset"})]
 BenchmarkRef = Annotated[str, msgspec.Meta(extra_json_schema={"x-runledger": "benchmark"})]

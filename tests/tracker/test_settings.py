@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tracker.errors import BadSetting
-from tracker.settings import StorageSettings, load
+from runledger.tracker.errors import BadSetting
+from runledger.tracker.settings import StorageSettings, load
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tracker.errors import Fenced, StoreUnavailable
-from tracker.events.base import Covers
-from tracker.ids import Stream
-from tracker.journal import (
+from runledger.tracker.errors import Fenced, StoreUnavailable
+from runledger.tracker.events.base import Covers
+from runledger.tracker.ids import Stream
+from runledger.tracker.journal import (
     Artifact,
     Checkpoint,
     Ended,
@@ -24,8 +24,8 @@ from tracker.journal import (
     Record,
     encode_frame,
 )
-from tracker.retrying import Retry
-from tracker.shipping import Shipper
+from runledger.tracker.retrying import Retry
+from runledger.tracker.shipping import Shipper
 
 
 class Destination:
@@ -108,7 +108,7 @@ class Walk:
 
 @pytest.fixture
 def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
-    monkeypatch.setattr("tracker.retrying.FIRST_SECONDS", 0.001)
+    monkeypatch.setattr("runledger.tracker.retrying.FIRST_SECONDS", 0.001)
     return Walk(tmp_path)
 
 

@@ -7,7 +7,7 @@ import math
 import msgspec
 import pytest
 
-from tracker.spec import DeviceRequest, Limits, RunSpec
+from runledger.tracker.spec import DeviceRequest, Limits, RunSpec
 
 
 def test_params_are_the_scalars_of_the_values_under_their_paths() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.staging import Staging, unpack
+from runledger.tracker.staging import Staging, unpack
 
 
 @pytest.fixture

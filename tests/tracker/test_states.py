@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker import states as module
-from tracker.aggregates.experiment import CreateExperiment, RenameExperiment
-from tracker.aggregates.registry import EXPERIMENT
-from tracker.dispatch import Dispatcher
-from tracker.envelope import Metadata, Recorded
-from tracker.errors import WrongExpectedVersion
-from tracker.ids import ExperimentId, Stream
-from tracker.states import States
-from tracker.store.memory import InMemoryLog
+from runledger.tracker import states as module
+from runledger.tracker.aggregates.experiment import CreateExperiment, RenameExperiment
+from runledger.tracker.aggregates.registry import EXPERIMENT
+from runledger.tracker.dispatch import Dispatcher
+from runledger.tracker.envelope import Metadata, Recorded
+from runledger.tracker.errors import WrongExpectedVersion
+from runledger.tracker.ids import ExperimentId, Stream
+from runledger.tracker.states import States
+from runledger.tracker.store.memory import InMemoryLog
 
 ME = Metadata(actor="me")
 

@@ -8,10 +8,10 @@ from itertools import islice
 
 import pytest
 
+from runledger.tracker.errors import StoreUnavailable
+from runledger.tracker.store.log import Log, Page
+from runledger.tracker.subscription import Subscription
 from tests.tracker.store.samples import noted, to
-from tracker.errors import StoreUnavailable
-from tracker.store.log import Log, Page
-from tracker.subscription import Subscription
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_it_waits_for_a_database_that_is_away(
     log: Log, stop: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.append(to("run-1", 0))
-    monkeypatch.setattr("tracker.subscription.BACK_OFF_SECONDS", 0.01)
+    monkeypatch.setattr("runledger.tracker.subscription.BACK_OFF_SECONDS", 0.01)
     tail, away = log.tail, [True, True]
 
     def sometimes(after: int, **how: int) -> Page:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.artifacts import encode_image, encode_table
-from trainer.errors import MisusedContext
-from trainer.standalone import StandaloneContext
+from runledger.trainer.artifacts import encode_image, encode_table
+from runledger.trainer.errors import MisusedContext
+from runledger.trainer.standalone import StandaloneContext
 
 
 def pixels_of(png: bytes) -> Any:

@@ -14,8 +14,8 @@ from typing import IO, Any
 
 import pytest
 
-from tracker.journal import Checkpoint, Ended, Environment, Evaluated, Points, Reader, Record
-from trainer.attempt.job import BenchmarkFile, CheckpointFile, Folder, Job
+from runledger.tracker.journal import Checkpoint, Ended, Environment, Evaluated, Points, Reader, Record
+from runledger.trainer.attempt.job import BenchmarkFile, CheckpointFile, Folder, Job
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = "tests.trainer.toy_recipe:toy"
@@ -28,7 +28,7 @@ class Child:
         self.folder.write_job(Job(**{"run_id": "5f" * 16, "attempt": 1, "reference": REFERENCE, **job}))
         with self.folder.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "trainer.attempt", str(path)],
+                [sys.executable, "-P", "-m", "runledger.trainer.attempt", str(path)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,

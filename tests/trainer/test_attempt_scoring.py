@@ -9,17 +9,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from tracker.journal import Artifact, Environment, Evaluated
-from tracker.journal_writer import Journal
-from trainer import scorers
-from trainer.attempt.context import AttemptContext
-from trainer.attempt.control import Control
-from trainer.attempt.job import BenchmarkFile, Folder, Job
-from trainer.errors import ScorerChanged, ScorerFailed, ScorerNotHere
-from trainer.scorers import exact_match
-from trainer.scoring import Answer
+from runledger.tracker.journal import Artifact, Environment, Evaluated
+from runledger.tracker.journal_writer import Journal
+from runledger.trainer import scorers
+from runledger.trainer.attempt.context import AttemptContext
+from runledger.trainer.attempt.control import Control
+from runledger.trainer.attempt.job import BenchmarkFile, Folder, Job
+from runledger.trainer.errors import ScorerChanged, ScorerFailed, ScorerNotHere
+from runledger.trainer.scorers import exact_match
+from runledger.trainer.scoring import Answer
 
-REFERENCE = "trainer.scorers:exact_match"
+REFERENCE = "runledger.trainer.scorers:exact_match"
 DIGEST = scorers.digest_of(exact_match, REFERENCE)
 ANSWERS = [Answer(item_id=name, expected="2", prediction=said) for name, said in (("a", "2"), ("b", "3"))]
 

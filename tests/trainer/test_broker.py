@@ -11,11 +11,11 @@ import pika
 import pytest
 import redis
 
+from runledger.tracker.errors import BadSetting
+from runledger.trainer import actors
+from runledger.trainer.broker import open_broker, open_worker
 from tests.conftest import missing
 from tests.trainer.world import World
-from tracker.errors import BadSetting
-from trainer import actors
-from trainer.broker import open_broker, open_worker
 
 REDIS_URL = os.environ.get("RUNLEDGER_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
 RABBITMQ_URL = os.environ.get("RUNLEDGER_TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672")

@@ -12,13 +12,13 @@ from typing import Any
 import psutil
 import pytest
 
+from runledger.tracker.journal import Ended, Reader
+from runledger.trainer.attempt.job import Folder, Job
+from runledger.trainer.child import Child, environment
+from runledger.trainer.child import start as start_child
+from runledger.trainer.errors import FolderInUse
+from runledger.trainer.folders import hold
 from tests.trainer.world import ROOT, TOY
-from tracker.journal import Ended, Reader
-from trainer.attempt.job import Folder, Job
-from trainer.child import Child, environment
-from trainer.child import start as start_child
-from trainer.errors import FolderInUse
-from trainer.folders import hold
 
 Start = Callable[..., tuple[Child, Folder]]
 

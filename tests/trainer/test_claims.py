@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 
+from runledger.tracker.aggregates.run import RequestCancellation
+from runledger.tracker.ids import run_stream
+from runledger.tracker.spec import DeviceRequest
+from runledger.tracker.store import dispatches, leases
+from runledger.tracker.store.engine import read, write
+from runledger.trainer.claims import Claim, claim_best
+from runledger.trainer.relay import Relay
 from tests.trainer.world import SOMEBODY, World
-from tracker.aggregates.run import RequestCancellation
-from tracker.ids import run_stream
-from tracker.spec import DeviceRequest
-from tracker.store import dispatches, leases
-from tracker.store.engine import read, write
-from trainer.claims import Claim, claim_best
-from trainer.relay import Relay
 
 
 def relay(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tracker.aggregates.run import (
+from runledger.tracker.aggregates.run import (
     CompleteRun,
     ConfirmCancellation,
     ConfirmPause,
@@ -17,7 +17,7 @@ from tracker.aggregates.run import (
     Run,
     fold,
 )
-from tracker.events.run import (
+from runledger.tracker.events.run import (
     RunAttemptLost,
     RunCancellationRequested,
     RunPauseRequested,
@@ -25,10 +25,10 @@ from tracker.events.run import (
     RunRetried,
     RunStarted,
 )
-from tracker.ids import RunId
-from tracker.journal import Ended
-from tracker.spec import Limits, RunSpec
-from trainer.conclusion import End, conclude, describe
+from runledger.tracker.ids import RunId
+from runledger.tracker.journal import Ended
+from runledger.tracker.spec import Limits, RunSpec
+from runledger.trainer.conclusion import End, conclude, describe
 
 RUN = RunId("5f" * 16)
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tracker.datasets import Trace
-from trainer.attempt.context import AttemptContext
-from trainer.errors import MisusedContext, ScorerNotHere
-from trainer.recipe import Benchmark, Context
-from trainer.scorers import exact_match
-from trainer.scoring import Answer, Scorer
-from trainer.standalone import StandaloneContext
+from runledger.tracker.datasets import Trace
+from runledger.trainer.attempt.context import AttemptContext
+from runledger.trainer.errors import MisusedContext, ScorerNotHere
+from runledger.trainer.recipe import Benchmark, Context
+from runledger.trainer.scorers import exact_match
+from runledger.trainer.scoring import Answer, Scorer
+from runledger.trainer.standalone import StandaloneContext
 
 ASKED = [name for name in vars(Context) if not name.startswith("_")]
 ITEMS = '{"id":"a","prompt":"1+1=","answer":"2"}\n{"id":"b","prompt":"1+2=","answer":"3"}\n'

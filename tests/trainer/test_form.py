@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from trainer.form import schema_of
-from trainer.lm.spec import LmSpec
+from runledger.trainer.form import schema_of
+from runledger.trainer.lm.spec import LmSpec
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,14 +8,14 @@ import psutil
 import pytest
 from sqlalchemy import update
 
+from runledger.tracker.aggregates.run import RequestCancellation, RequestPause, ResumeRun, Run
+from runledger.tracker.events.run import RunCancelled, RunCompleted, RunFailed, RunPreempted
+from runledger.tracker.ids import RunId
+from runledger.tracker.spec import Limits
+from runledger.tracker.store import announcements, leases
+from runledger.tracker.store.engine import read, write
+from runledger.tracker.store.tables import workers
 from tests.trainer.world import SOMEBODY, Worker, World
-from tracker.aggregates.run import RequestCancellation, RequestPause, ResumeRun, Run
-from tracker.events.run import RunCancelled, RunCompleted, RunFailed, RunPreempted
-from tracker.ids import RunId
-from tracker.spec import Limits
-from tracker.store import announcements, leases
-from tracker.store.engine import read, write
-from tracker.store.tables import workers
 
 pytestmark = pytest.mark.system
 
@@ -195,7 +195,7 @@ def test_a_killed_worker_leaves_no_spare_behind(sqlite_world: World) -> None:
 
 def spares(worker: Worker) -> list[psutil.Process]:
     children = psutil.Process(worker.process.pid).children()
-    return [child for child in children if "trainer.attempt.spare" in child.cmdline()]
+    return [child for child in children if "runledger.trainer.attempt.spare" in child.cmdline()]
 
 
 def test_a_run_begins_also_where_nobody_gives_a_hint(postgresql_world: World) -> None:

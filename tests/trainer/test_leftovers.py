@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from runledger.tracker.ids import RunId
+from runledger.trainer import leftovers
+from runledger.trainer.attempt.job import Folder
+from runledger.trainer.errors import FolderInUse
+from runledger.trainer.folders import hold, name_of
 from tests.trainer.world import World
-from tracker.ids import RunId
-from trainer import leftovers
-from trainer.attempt.job import Folder
-from trainer.errors import FolderInUse
-from trainer.folders import hold, name_of
 
 NAME = name_of(RunId("5f" * 16), 1)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from tracker.errors import StoreUnavailable
-from trainer.loops import LEAST_SECONDS, MOST_SECONDS, Loop, Prompt
+from runledger.tracker.errors import StoreUnavailable
+from runledger.trainer.loops import LEAST_SECONDS, MOST_SECONDS, Loop, Prompt
 
 
 class Bells:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tracker.errors import BadSetting
-from tracker.ids import RunId
-from tracker.settings import load
-from trainer import devices
-from trainer.child import environment
-from trainer.folders import last_lines, name_of, owner_of
-from trainer.memory import out_of_memory_kills
-from trainer.settings import TrainerSettings
+from runledger.tracker.errors import BadSetting
+from runledger.tracker.ids import RunId
+from runledger.tracker.settings import load
+from runledger.trainer import devices
+from runledger.trainer.child import environment
+from runledger.trainer.folders import last_lines, name_of, owner_of
+from runledger.trainer.memory import out_of_memory_kills
+from runledger.trainer.settings import TrainerSettings
 
 
 def test_the_cpu_is_always_a_device() -> None:

@@ -16,7 +16,7 @@ def start(**variables: str) -> subprocess.CompletedProcess[str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("RUNLEDGER_")}
     given = {f"RUNLEDGER_{key}": value for key, value in variables.items()}
     return subprocess.run(
-        [sys.executable, "-P", "-m", "trainer"],
+        [sys.executable, "-P", "-m", "runledger.trainer"],
         env={**kept, "PYTHONPATH": str(ROOT), **given},
         capture_output=True,
         text=True,

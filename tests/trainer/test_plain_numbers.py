@@ -9,16 +9,16 @@ import msgspec
 import numpy as np
 import pytest
 
+from runledger.tracker.events.base import Score
+from runledger.tracker.journal import Checkpoint, Ended, Evaluated, Points, Progress, Reader, Record
+from runledger.tracker.journal_writer import Journal
+from runledger.trainer.attempt.context import AttemptContext
+from runledger.trainer.attempt.control import Control
+from runledger.trainer.attempt.execution import execute
+from runledger.trainer.attempt.job import BenchmarkFile, Folder, Job
+from runledger.trainer.errors import MisusedContext
+from runledger.trainer.recipe import Recipe
 from tests.trainer.test_attempt import of
-from tracker.events.base import Score
-from tracker.journal import Checkpoint, Ended, Evaluated, Points, Progress, Reader, Record
-from tracker.journal_writer import Journal
-from trainer.attempt.context import AttemptContext
-from trainer.attempt.control import Control
-from trainer.attempt.execution import execute
-from trainer.attempt.job import BenchmarkFile, Folder, Job
-from trainer.errors import MisusedContext
-from trainer.recipe import Recipe
 
 
 class Nothing(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from runledger.trainer import recipes
+from runledger.trainer.errors import NotARecipe
 from tests.trainer.world import ROOT, TOY
-from trainer import recipes
-from trainer.errors import NotARecipe
 
 PACKAGE = """
 import msgspec
-from trainer.recipe import Recipe
+from runledger.trainer.recipe import Recipe
 
 class Spec(msgspec.Struct, forbid_unknown_fields=True):
     steps: int = 1

@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import pytest
 from sqlalchemy import Connection
 
+from runledger.tracker.aggregates.run import FailRun, RequestCancellation, RequestPause, StartAttempt
+from runledger.tracker.ids import RunId, run_stream
+from runledger.tracker.store import dispatches, leases
+from runledger.tracker.store.dispatches import Dispatch
+from runledger.tracker.store.engine import read
+from runledger.tracker.store.leases import Lease
+from runledger.trainer.claims import Claim, claim_best
+from runledger.trainer.reconciler import Reconciler, Sightings, patience
+from runledger.trainer.relay import Relay
 from tests.trainer.world import SOMEBODY, World
-from tracker.aggregates.run import FailRun, RequestCancellation, RequestPause, StartAttempt
-from tracker.ids import RunId, run_stream
-from tracker.store import dispatches, leases
-from tracker.store.dispatches import Dispatch
-from tracker.store.engine import read
-from tracker.store.leases import Lease
-from trainer.claims import Claim, claim_best
-from trainer.reconciler import Reconciler, Sightings, patience
-from trainer.relay import Relay
 
 LEASE_SECONDS = 0.3
 
@@ -206,7 +206,7 @@ def test_the_patience_for_a_message_is_told_by_the_clock_of_the_database(
         def now(cls, tz: tzinfo | None = None) -> Behind:
             return cls(2001, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("trainer.reconciler.datetime", Behind)  # this machine's clock is far behind
+    monkeypatch.setattr("runledger.trainer.reconciler.datetime", Behind)  # this machine's clock is far behind
     scene.world.request()
     scene.relay()
     deadline = time.monotonic() + 10

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.world import SOMEBODY, World
-from tracker.aggregates.run import (
+from runledger.tracker.aggregates.run import (
     FailRun,
     LoseAttempt,
     PreemptAttempt,
@@ -18,14 +17,15 @@ from tracker.aggregates.run import (
     ReturnAttempt,
     StartAttempt,
 )
-from tracker.ids import RunId, run_stream
-from tracker.spec import DeviceRequest
-from tracker.store import dispatches
-from tracker.store.cursors import read_cursor
-from tracker.store.dispatches import Dispatch
-from tracker.store.engine import read
-from tracker.store.tables import cursors
-from trainer.relay import Relay
+from runledger.tracker.ids import RunId, run_stream
+from runledger.tracker.spec import DeviceRequest
+from runledger.tracker.store import dispatches
+from runledger.tracker.store.cursors import read_cursor
+from runledger.tracker.store.dispatches import Dispatch
+from runledger.tracker.store.engine import read
+from runledger.tracker.store.tables import cursors
+from runledger.trainer.relay import Relay
+from tests.trainer.world import SOMEBODY, World
 
 
 class Broker:

@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from trainer.errors import NotAScorer, ScorerChanged, ScorerFailed
-from trainer.scorers import digest_of, exact_match, find, is_exact, is_same_number, load, numeric
-from trainer.scoring import Answer, Scorer, mean, score_answers, share, summarize
+from runledger.trainer.errors import NotAScorer, ScorerChanged, ScorerFailed
+from runledger.trainer.scorers import digest_of, exact_match, find, is_exact, is_same_number, load, numeric
+from runledger.trainer.scoring import Answer, Scorer, mean, score_answers, share, summarize
 
 ANSWERS = [
     Answer(item_id="a", expected="12", prediction="12", details={"rank": 1}),
@@ -80,15 +80,15 @@ def test_there_is_no_interval_where_nothing_can_tell_it() -> None:
 
 
 def test_a_scorer_is_loaded_as_it_was_announced() -> None:
-    found = find("trainer.scorers:numeric")
+    found = find("runledger.trainer.scorers:numeric")
     assert (found.name, found.version, found.direction) == ("numeric", 1, "maximize")
     assert load(found.reference, found.digest) is numeric
-    assert found.digest != digest_of(exact_match, "trainer.scorers:exact_match")
+    assert found.digest != digest_of(exact_match, "runledger.trainer.scorers:exact_match")
     with pytest.raises(ScorerChanged, match="numeric has changed on this machine"):
         load(found.reference, "0" * 64)
 
 
 def test_what_is_no_scorer_is_told() -> None:
     with pytest.raises(NotAScorer, match="a function is no scorer"):
-        load("trainer.scorers:is_exact")
+        load("runledger.trainer.scorers:is_exact")
     assert "ModuleNotFoundError" in (find("absent:scorer").problem or "")

@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
+from runledger.tracker.envelope import Fence
+from runledger.tracker.errors import StoreUnavailable
+from runledger.tracker.events.base import Score
+from runledger.tracker.events.evaluation import EvaluationCompleted
+from runledger.tracker.ids import evaluation_stream
+from runledger.tracker.journal import Artifact, Checkpoint, Evaluated, Mark, Points, Record, encode_frame
+from runledger.tracker.shipping import Shipper
+from runledger.tracker.staging import Staging
+from runledger.tracker.store import leases
+from runledger.tracker.store.engine import write
+from runledger.trainer import leftovers
+from runledger.trainer.attempt.job import Folder
+from runledger.trainer.claims import Claim, claim_best
+from runledger.trainer.facts import Facts
+from runledger.trainer.folders import hold
+from runledger.trainer.relay import Relay
+from runledger.trainer.services import Services
+from runledger.trainer.shipper import shipper
 from tests.trainer.world import World
-from tracker.envelope import Fence
-from tracker.errors import StoreUnavailable
-from tracker.events.base import Score
-from tracker.events.evaluation import EvaluationCompleted
-from tracker.ids import evaluation_stream
-from tracker.journal import Artifact, Checkpoint, Evaluated, Mark, Points, Record, encode_frame
-from tracker.shipping import Shipper
-from tracker.staging import Staging
-from tracker.store import leases
-from tracker.store.engine import write
-from trainer import leftovers
-from trainer.attempt.job import Folder
-from trainer.claims import Claim, claim_best
-from trainer.facts import Facts
-from trainer.folders import hold
-from trainer.relay import Relay
-from trainer.services import Services
-from trainer.shipper import shipper
 
 
 def point(step: int) -> Points:
@@ -116,7 +116,7 @@ def test_whoever_goes_on_ships_only_what_is_missing(scene: Scene) -> None:
 def test_whoever_goes_on_after_a_long_attempt_reads_it_a_portion_at_a_time(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainer.telemetry.PORTION_EVENTS", 3)
+    monkeypatch.setattr("runledger.trainer.telemetry.PORTION_EVENTS", 3)
     for step in range(1, 9):
         scene.write(point(step), Mark(number=step))
     scene.ship()
@@ -230,7 +230,7 @@ def test_an_outage_delays_and_loses_nothing(scene: Scene, monkeypatch: pytest.Mo
         return position
 
     monkeypatch.setattr(scene.world.log, "append", unreliable)
-    monkeypatch.setattr("tracker.retrying.FIRST_SECONDS", 0.001)
+    monkeypatch.setattr("runledger.tracker.retrying.FIRST_SECONDS", 0.001)
     for number in range(1, 11):
         scene.write(point(number), Mark(number=number), scene.checkpoint(number, number))
     scene.ship()

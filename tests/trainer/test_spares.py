@@ -15,18 +15,18 @@ import msgspec
 import psutil
 import pytest
 
+from runledger.tracker.journal import Ended, Environment, Points, Reader, Record
+from runledger.trainer import recipes
+from runledger.trainer.attempt.job import Folder, Job
+from runledger.trainer.child import Child, environment
+from runledger.trainer.folders import hold
+from runledger.trainer.spares import Kind, Spares
 from tests.trainer.world import ROOT, TOY, toy
-from tracker.journal import Ended, Environment, Points, Reader, Record
-from trainer import recipes
-from trainer.attempt.job import Folder, Job
-from trainer.child import Child, environment
-from trainer.folders import hold
-from trainer.spares import Kind, Spares
 
 SLOW = """
 import pathlib, time
 from tests.trainer.toy_recipe import ToySpec, train
-from trainer.recipe import Recipe
+from runledger.trainer.recipe import Recipe
 print("importing", flush=True)
 gate = pathlib.Path({gate!r})
 while not gate.exists():
@@ -216,7 +216,7 @@ def test_changed_code_that_came_to_light_too_late_fails_the_attempt(scene: Scene
 
 PRINT_DIGEST = """
 import sys
-from trainer import recipes
+from runledger.trainer import recipes
 print(recipes.digest_of(recipes.load(sys.argv[1]), sys.argv[1]))
 """
 
@@ -315,7 +315,7 @@ def test_one_whose_supervisor_is_gone_before_it_has_heard_it_ends(scene: Scene) 
     """The socket of who dies with something unread ends with an error, not in silence."""
     ours, theirs = socket.socketpair()
     spare = subprocess.Popen(
-        [sys.executable, "-P", "-m", "trainer.attempt.spare", TOY],
+        [sys.executable, "-P", "-m", "runledger.trainer.attempt.spare", TOY],
         stdin=theirs.fileno(),
         env=scene.environ,
         start_new_session=True,
@@ -329,4 +329,4 @@ def test_one_whose_supervisor_is_gone_before_it_has_heard_it_ends(scene: Scene) 
 
 
 def test_a_recipe_names_what_is_imported_ahead() -> None:
-    assert recipes.load("trainer.lm:lm").imports == ("trainer.lm.loop",)
+    assert recipes.load("runledger.trainer.lm:lm").imports == ("runledger.trainer.lm.loop",)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from runledger.trainer.claims import claim_best
+from runledger.trainer.relay import Relay
+from runledger.trainer.spares import Spares
+from runledger.trainer.supervisor import Drain, Supervisor
 from tests.trainer.world import World
-from trainer.claims import claim_best
-from trainer.relay import Relay
-from trainer.spares import Spares
-from trainer.supervisor import Drain, Supervisor
 
 
 def test_a_training_that_cannot_be_shipped_is_not_continued(
@@ -21,7 +21,7 @@ def test_a_training_that_cannot_be_shipped_is_not_continued(
     def broken(*arguments: Any) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("trainer.telemetry.Telemetry.ship_batch", broken)
+    monkeypatch.setattr("runledger.trainer.telemetry.Telemetry.ship_batch", broken)
     run_id = sqlite_world.request(steps=20, gate=str(tmp_path / "never"), gate_at=8)
     relay = Relay(sqlite_world.log, lambda row: None)
     while relay.step():

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from runledger.tracker.datasets import Trace, read_items
+from runledger.tracker.errors import BadInput
+from runledger.trainer.scoring import Scorer
+from runledger.trainer.trying.errors import RehearsalRefused
+from runledger.trainer.trying.rehearsal import Rehearsal
+from runledger.trainer.trying.view import LiveView, how_far, view_on
 from tests.trainer.toy_recipe import ToySpec, toy
-from tracker.datasets import Trace, read_items
-from tracker.errors import BadInput
-from trainer.scoring import Scorer
-from trainer.trying.errors import RehearsalRefused
-from trainer.trying.rehearsal import Rehearsal
-from trainer.trying.view import LiveView, how_far, view_on
 
 GENERATED = {"generator": "arithmetic", "options": {"split": "heldout", "items": 5}}
 MINE = Scorer(name="mine", version=1, score=lambda expected, found: 0.5)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tracker.journal import Points, Progress, encode_frame
-from tracker.spec import Limits
-from trainer.progress import ProgressWatch
-from trainer.settings import TrainerSettings
-from trainer.watching import Watch
+from runledger.tracker.journal import Points, Progress, encode_frame
+from runledger.tracker.spec import Limits
+from runledger.trainer.progress import ProgressWatch
+from runledger.trainer.settings import TrainerSettings
+from runledger.trainer.watching import Watch
 
 SETTINGS = TrainerSettings(grace_seconds=10, terminate_seconds=5)
 

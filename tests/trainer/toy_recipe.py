@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from tracker.events.base import Score
-from tracker.journal import Points, Reader
-from trainer.recipe import Diverged, Recipe
+from runledger.tracker.events.base import Score
+from runledger.tracker.journal import Points, Reader
+from runledger.trainer.recipe import Diverged, Recipe
 
 Dataset = Annotated[str | None, msgspec.Meta(extra_json_schema={"x-runledger": "dataset"})]
 BenchmarkId = Annotated[str | None, msgspec.Meta(extra_json_schema={"x-runledger": "benchmark"})]

@@ -17,29 +17,29 @@ from typing import Any
 import msgspec
 import psycopg
 
+from runledger.tracker.aggregates import registry
+from runledger.tracker.aggregates.benchmark import DefineBenchmark
+from runledger.tracker.aggregates.dataset import RegisterDataset
+from runledger.tracker.aggregates.run import RequestRun, Run
+from runledger.tracker.blobs import Blobs
+from runledger.tracker.dispatch import Dispatcher
+from runledger.tracker.effective import cut, points_within
+from runledger.tracker.envelope import Metadata, Recorded
+from runledger.tracker.events.base import Covers, ResumePoint
+from runledger.tracker.events.dataset import Uploaded
+from runledger.tracker.events.telemetry import LogsRecorded, MetricsRecorded
+from runledger.tracker.ids import BenchmarkId, RunId, WorkerId, new_id, run_stream, telemetry_stream
+from runledger.tracker.spec import Limits, RunSpec
+from runledger.tracker.store.announcements import Device
+from runledger.tracker.store.announcements import Worker as AnnouncedWorker
+from runledger.tracker.store.engine import open_ledger
+from runledger.tracker.store.log import Log
+from runledger.trainer import recipes
+from runledger.trainer.progress import ProgressWatch
+from runledger.trainer.recipes import Found
+from runledger.trainer.services import Services, now
+from runledger.trainer.settings import TrainerSettings
 from tests.conftest import POSTGRESQL_URL
-from tracker.aggregates import registry
-from tracker.aggregates.benchmark import DefineBenchmark
-from tracker.aggregates.dataset import RegisterDataset
-from tracker.aggregates.run import RequestRun, Run
-from tracker.blobs import Blobs
-from tracker.dispatch import Dispatcher
-from tracker.effective import cut, points_within
-from tracker.envelope import Metadata, Recorded
-from tracker.events.base import Covers, ResumePoint
-from tracker.events.dataset import Uploaded
-from tracker.events.telemetry import LogsRecorded, MetricsRecorded
-from tracker.ids import BenchmarkId, RunId, WorkerId, new_id, run_stream, telemetry_stream
-from tracker.spec import Limits, RunSpec
-from tracker.store.announcements import Device
-from tracker.store.announcements import Worker as AnnouncedWorker
-from tracker.store.engine import open_ledger
-from tracker.store.log import Log
-from trainer import recipes
-from trainer.progress import ProgressWatch
-from trainer.recipes import Found
-from trainer.services import Services, now
-from trainer.settings import TrainerSettings
 
 ROOT = Path(__file__).parents[2]
 TOY = "tests.trainer.toy_recipe:toy"
@@ -250,7 +250,7 @@ class Worker:
         self._log = world.folder / f"{name}.log"
         with self._log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "trainer"],
+                [sys.executable, "-P", "-m", "runledger.trainer"],
                 env={**os.environ, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

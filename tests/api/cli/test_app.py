@@ -7,10 +7,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from api import client
-from api.cli import exits
-from api.cli.app import COMMANDS, Commands, exit_of, runledger
-from tracker.errors import BadInput, BadSetting, Fenced, NotFound, StoreUnavailable
+from runledger.api import client
+from runledger.api.cli import exits
+from runledger.api.cli.app import COMMANDS, Commands, exit_of, runledger
+from runledger.tracker.errors import BadInput, BadSetting, Fenced, NotFound, StoreUnavailable
 
 PROBLEM = {"title": "No", "detail": "because"}
 
@@ -68,6 +68,6 @@ def test_an_error_ends_the_command_with_its_words_and_status(error: Exception, s
 
 def test_asking_an_api_loads_neither_server_nor_database_nor_jax() -> None:
     heavy = {"litestar", "sqlalchemy", "jax", "mlflow", "alembic"}
-    code = f"import sys, api.cli.launch, runledger; print({heavy} & set(sys.modules))"
+    code = f"import sys, runledger.api.cli.launch; print({heavy} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "set()"

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 import runledger
-from api import client
-from api.client import Client
+from runledger.api import client
+from runledger.api.client import Client
 
 Handler = Callable[[httpx.Request], httpx.Response]
 LAUNCHED = {

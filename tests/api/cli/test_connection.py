@@ -8,11 +8,11 @@ import httpx
 import msgspec
 import pytest
 
-from api.cli.connection import find_run
-from api.cli.exits import BadUsage
-from api.client import Client
-from api.http import encoding
-from api.http.examples import EXAMPLES
+from runledger.api.cli.connection import find_run
+from runledger.api.cli.exits import BadUsage
+from runledger.api.client import Client
+from runledger.api.http import encoding
+from runledger.api.http.examples import EXAMPLES
 
 RUN = EXAMPLES["Run"]
 HEALTH = EXAMPLES["Health"]

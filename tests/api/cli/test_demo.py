@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from api.cli import demo, preflight
-from api.cli.exits import SetupProblem
+from runledger.api.cli import demo, preflight
+from runledger.api.cli.exits import SetupProblem
 
 GOOD: dict[str, Any] = {
     "run_id": "r",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.exits import BadUsage
-from api.cli.launch import pairs, read_spec
+from runledger.api.cli.exits import BadUsage
+from runledger.api.cli.launch import pairs, read_spec
 
 
 def test_single_settings_are_laid_over_the_file(tmp_path: Path) -> None:

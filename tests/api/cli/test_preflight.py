@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from api.cli import preflight
-from api.cli.exits import SetupProblem
+from runledger.api.cli import preflight
+from runledger.api.cli.exits import SetupProblem
 
 
 def test_a_data_folder_is_made_and_left_empty(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import msgspec
 import psutil
 import pytest
 
-from api.cli.exits import SetupProblem
-from api.cli.processes import Program, Supervisor
+from runledger.api.cli.exits import SetupProblem
+from runledger.api.cli.processes import Program, Supervisor
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 STUBBORN = (
@@ -158,7 +158,7 @@ def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path, script: str) -> No
 _HOLDER = """
 import sys, threading
 from pathlib import Path
-from api.cli.processes import Program, Supervisor
+from runledger.api.cli.processes import Program, Supervisor
 folder = Path(sys.argv[1])
 program = Program(name="one", command=(sys.executable, "-c", sys.argv[2]), stop_seconds=1,
                   is_ready=lambda: "up" in (folder / "one.log").read_text())

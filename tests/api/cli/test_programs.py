@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from api.cli.processes import Program
-from api.cli.programs import child_environment, mlflow_address, programs
-from api.cli.settings import ClientSettings, UpSettings, reachable
-from tracker.settings import load
+from runledger.api.cli.processes import Program
+from runledger.api.cli.programs import child_environment, mlflow_address, programs
+from runledger.api.cli.settings import ClientSettings, UpSettings, reachable
+from runledger.tracker.settings import load
 
 
 def wanted(folder: Path, with_mlflow: bool = True, **settings: str) -> dict[str, Program]:

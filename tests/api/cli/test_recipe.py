@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from api.cli import exits
-from api.cli.app import runledger
+from runledger.api.cli import exits
+from runledger.api.cli.app import runledger
 
 ROOT = Path(__file__).parents[3]
 DIGITS = ROOT / "examples" / "digits"
@@ -104,7 +104,7 @@ def test_the_tests_pass(package: Path) -> None:
         ("s" * 61, "is no name for a package"),
         ("import", "means something else in Python"),
         ("json", "means something else in Python"),
-        ("trainer", "is installed already"),
+        ("runledger", "is installed already"),
     ],
 )
 def test_a_name_that_cannot_be_used_is_refused(

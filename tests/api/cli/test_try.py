@@ -14,11 +14,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from api.cli import exits
-from api.cli.app import runledger
-from api.cli.try_ import read_asked
+from runledger.api.cli import exits
+from runledger.api.cli.app import runledger
+from runledger.api.cli.try_ import read_asked
+from runledger.trainer.trying import __main__ as trying
 from tests.system.installation import until
-from trainer.trying import __main__ as trying
 
 ROOT = Path(__file__).parents[3]
 TOY = "tests.trainer.toy_recipe:toy"
@@ -38,7 +38,7 @@ def start(tmp_path: Path) -> Start:
 
     def start(*words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "api.cli", "try", *words],
+            [sys.executable, "-P", "-m", "runledger.api.cli", "try", *words],
             cwd=tmp_path,
             env=environment,
             stdout=subprocess.PIPE,

@@ -12,13 +12,13 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from api.answers import Fact, Failure, MetricSummary, Page, Progress, Run
-from api.cli import watch
-from api.cli.exits import RunDidNotComplete
-from api.cli.output import Output
-from api.cli.sentences import size, summary
-from api.client import Client
-from tracker.spec import DeviceRequest, Limits, RunSpec
+from runledger.api.answers import Fact, Failure, MetricSummary, Page, Progress, Run
+from runledger.api.cli import watch
+from runledger.api.cli.exits import RunDidNotComplete
+from runledger.api.cli.output import Output
+from runledger.api.cli.sentences import size, summary
+from runledger.api.client import Client
+from runledger.tracker.spec import DeviceRequest, Limits, RunSpec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -15,9 +15,9 @@ from tests.conftest import Databases
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for a tracker that is away waits less long than people do."""
-    monkeypatch.setattr("tracker.retrying.FIRST_SECONDS", 0.01)
-    monkeypatch.setattr("tracker.retrying.LAST_SECONDS", 0.1)
-    monkeypatch.setattr("api.courier.heartbeat.AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr("runledger.tracker.retrying.FIRST_SECONDS", 0.01)
+    monkeypatch.setattr("runledger.tracker.retrying.LAST_SECONDS", 0.1)
+    monkeypatch.setattr("runledger.api.courier.heartbeat.AGAIN_SECONDS", 0.1)
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from api.courier.delivery import Delivery
-from api.courier.door import Door
-from api.courier.patience import Patience
-from api.courier.tally import Tally
-from api.tracking.folders import AttemptFile, AttemptFolder, RunFile, RunFolder, write_file
-from tracker.ids import RunId, new_id
-from tracker.journal import Artifact, Checkpoint, Ended, Mark, Opened, Points, Record, encode_frame
-from tracker.staging import Staging
+from runledger.api.courier.delivery import Delivery
+from runledger.api.courier.door import Door
+from runledger.api.courier.patience import Patience
+from runledger.api.courier.tally import Tally
+from runledger.api.tracking.folders import AttemptFile, AttemptFolder, RunFile, RunFolder, write_file
+from runledger.tracker.ids import RunId, new_id
+from runledger.tracker.journal import Artifact, Checkpoint, Ended, Mark, Opened, Points, Record, encode_frame
+from runledger.tracker.staging import Staging
 
 BEGAN = 1_700_000_000_000_000
 """When the first attempt began, in µs since 1970: long ago."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from api.courier.aside import SetAside
+from runledger.api.courier.aside import SetAside
 
 
 def test_a_record_is_kept_once(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from api.courier.connection import Connection
-from api.courier.errors import (
+from runledger.api.courier.connection import Connection
+from runledger.api.courier.errors import (
     AttemptOver,
     BadAnswer,
     Behind,
@@ -23,7 +23,7 @@ from api.courier.errors import (
     RefusedFact,
     Unknown,
 )
-from api.courier.routes import route_to
+from runledger.api.courier.routes import route_to
 from tests.api.courier.tracker import LOSE_REQUEST, Asked, Meddler, Refuse, Verdict
 
 Answering = Callable[..., Connection]

@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from api.courier.door import Door
-from api.courier.errors import RefusedFact
+from runledger.api.courier.door import Door
+from runledger.api.courier.errors import RefusedFact
+from runledger.tracker.aggregates.run import LoseAttempt, RequestCancellation
+from runledger.tracker.envelope import to_micros
+from runledger.tracker.errors import GaveUp
+from runledger.tracker.events.run import RunAttemptLost, RunCompleted, RunFailed
+from runledger.tracker.ids import run_stream, telemetry_stream
+from runledger.tracker.journal import Ended, Environment, Mark, Params, Points, encode_frame
+from runledger.tracker.store import leases
+from runledger.tracker.store.engine import read
 from tests.api.courier.journals import BEGAN, SECOND, Shipping, WrittenRun, point, ship
 from tests.api.courier.tracker import LOSE_ANSWER, LOSE_REQUEST, Asked, Meddler, Refuse, Tracker, Verdict
 from tests.system.installation import until
 from tests.trainer.world import SOMEBODY
-from tracker.aggregates.run import LoseAttempt, RequestCancellation
-from tracker.envelope import to_micros
-from tracker.errors import GaveUp
-from tracker.events.run import RunAttemptLost, RunCompleted, RunFailed
-from tracker.ids import run_stream, telemetry_stream
-from tracker.journal import Ended, Environment, Mark, Params, Points, encode_frame
-from tracker.store import leases
-from tracker.store.engine import read
 
 Meddle = Callable[[Callable[[Asked], Verdict]], Meddler]
 
@@ -172,8 +172,8 @@ def test_a_full_disk_keeps_nothing_from_the_tracker(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("api.courier.claim.write_file", refuse)
-    monkeypatch.setattr("api.courier.notices.write_file", refuse)
+    monkeypatch.setattr("runledger.api.courier.claim.write_file", refuse)
+    monkeypatch.setattr("runledger.api.courier.notices.write_file", refuse)
     attempt = run.attempt()
     attempt.steps(1, 3, mark=1)
     attempt.end()
@@ -455,7 +455,7 @@ class TestOutages:
         attempt = run.attempt()
         attempt.end()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("api.courier.delivery.DENIED_SECONDS", 0.1)
+            patch.setattr("runledger.api.courier.delivery.DENIED_SECONDS", 0.1)
             shipping = Shipping(run, meddler.url)
             shipping.wait()
         assert shipping.problem is None
@@ -478,7 +478,7 @@ class TestOutages:
             attempt.steps(3 * mark - 2, 3 * mark, mark=mark)
         attempt.end()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("api.courier.delivery.LONGEST_PAUSE_SECONDS", 0.01)
+            patch.setattr("runledger.api.courier.delivery.LONGEST_PAUSE_SECONDS", 0.01)
             ship(run, meddler.url)
         assert [step for _, step, _ in tracker.world.curve(run.run_id)] == list(range(1, 10))
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import batches
-from api.courier.forms import MEDIA_TYPES, Form, encode
-from tracker.journal import Points, metrics_recorded
+from runledger.api import batches
+from runledger.api.courier.forms import MEDIA_TYPES, Form, encode
+from runledger.tracker.journal import Points, metrics_recorded
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 POINTS = st.lists(

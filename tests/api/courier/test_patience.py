@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.courier.patience import Patience
+from runledger.api.courier.patience import Patience
 
 
 class Scene:

@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from api.tracking.folders import Lock
+from runledger.api.tracking.folders import Lock
+from runledger.tracker.ids import telemetry_stream
+from runledger.tracker.journal import Mark
 from tests.api.courier.journals import WrittenRun, point
 from tests.api.courier.tracker import Tracker
 from tests.system.installation import clean_environment, until
-from tracker.ids import telemetry_stream
-from tracker.journal import Mark
 
 pytestmark = pytest.mark.system
 
@@ -31,7 +31,7 @@ def courier(run: WrittenRun, url: str, **settings: str) -> Iterator[subprocess.P
     """A child of this process, which is thereby the training."""
     with run.folder.courier_log.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "api.courier", str(run.folder.path)],
+            [sys.executable, "-P", "-m", "runledger.api.courier", str(run.folder.path)],
             env=environment(url, **settings),
             stdout=log,
             stderr=log,
@@ -107,7 +107,8 @@ file = pathlib.Path(folder) / "1" / "attempt.json"
 file.write_text(file.read_text().replace('"pid":4194304', f'"pid":{os.getpid()}'))
 with open(os.path.join(folder, "courier.log"), "ab") as log:
     subprocess.Popen(
-        [sys.executable, "-P", "-m", "api.courier", folder], start_new_session=True, stdout=log, stderr=log
+        [sys.executable, "-P", "-m", "runledger.api.courier", folder],
+        start_new_session=True, stdout=log, stderr=log
     )
 while True:
     time.sleep(60)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from api.cli import exits
-from api.cli.app import runledger
-from api.tracking.folders import Lock, RunFolder
+from runledger.api.cli import exits
+from runledger.api.cli.app import runledger
+from runledger.api.tracking.folders import Lock, RunFolder
 from tests.api.courier.journals import WrittenRun
 from tests.api.courier.tracker import Asked, Meddler, Refuse, Tracker, Verdict
 
@@ -21,7 +21,7 @@ Meddle = Callable[[Callable[[Asked], Verdict]], Meddler]
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.cli.sync.RETRY_SECONDS", 0.5)
+    monkeypatch.setattr("runledger.api.cli.sync.RETRY_SECONDS", 0.5)
 
 
 def sync(url: str, journals: Path, *words: str) -> Result:
@@ -79,7 +79,7 @@ def test_a_run_that_its_courier_removes_meanwhile_is_told(
 ) -> None:
     run = finished(journals)
     gone = RunFolder(journals / ("0" * 32))
-    monkeypatch.setattr("api.cli.sync.runs_to_sync", lambda folder: [gone, run.folder])
+    monkeypatch.setattr("runledger.api.cli.sync.runs_to_sync", lambda folder: [gone, run.folder])
     done = sync(tracker.url, journals)
     assert done.exit_code == 0, done.output
     assert done.output.endswith("1 sent\n")

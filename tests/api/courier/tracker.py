@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from api.app import create_app
-from api.backend import backend_over
-from api.cli.preflight import free_port
-from api.settings import ApiSettings
+from runledger.api.app import create_app
+from runledger.api.backend import backend_over
+from runledger.api.cli.preflight import free_port
+from runledger.api.settings import ApiSettings
+from runledger.tracker.blobs import Blobs
+from runledger.tracker.store.engine import open_ledger, open_views
 from tests.trainer.world import World
-from tracker.blobs import Blobs
-from tracker.store.engine import open_ledger, open_views
 
 START_SECONDS = 30.0
 

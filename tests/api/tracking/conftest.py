@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from api.tracking.folders import AttemptFolder, run_folders
+from runledger.api.tracking.folders import AttemptFolder, run_folders
+from runledger.tracker.journal import Ended, Points, Reader, Record
 from tests.system.installation import clean_environment, until
-from tracker.journal import Ended, Points, Reader, Record
 
 
 class Runs:

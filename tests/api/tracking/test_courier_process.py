@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 import runledger
-from api.tracking import courier_process
-from api.tracking.tracked_run import TrackedRun
+from runledger.api.tracking import courier_process
+from runledger.api.tracking.tracked_run import TrackedRun
 from tests.api.tracking.conftest import Runs
 from tests.system.installation import cmdline, until
 
@@ -36,7 +36,7 @@ def no_courier_stays() -> Iterator[None]:
     """A courier goes on trying as long as this process lives."""
     yield
     for child in psutil.Process().children():
-        if "api.courier" in cmdline(child):
+        if "runledger.api.courier" in cmdline(child):
             child.kill()
     until(lambda: not keepers(), 30, "the end of what keeps couriers alive")
 
@@ -48,7 +48,7 @@ def keepers() -> list[threading.Thread]:
 def test_a_courier_that_dies_is_started_again(online: Runs) -> None:
     with runledger.run("couriers", url=NOWHERE) as run:
         first = courier(run)
-        assert first.cmdline()[1:] == ["-P", "-m", "api.courier", str(run._begun.folder.path)]  # type: ignore[union-attr]
+        assert first.cmdline()[1:] == ["-P", "-m", "runledger.api.courier", str(run._begun.folder.path)]  # type: ignore[union-attr]
         first.kill()
         until(lambda: courier(run) != first, 30, "another courier")
     last = courier(run)

@@ -113,7 +113,7 @@ def test_sigterm_is_a_preemption_and_still_ends_the_process_as_it_would(runs: Ru
 
 def test_sigterm_in_the_middle_of_an_end_waits_for_it(runs: Runs) -> None:
     slow = """
-from api.tracking.open_attempt import OpenAttempt
+from runledger.api.tracking.open_attempt import OpenAttempt
 end = OpenAttempt.end
 def slowly(attempt, ended):
     pathlib.Path("ready").touch()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.tracking.folders import (
+from runledger.api.tracking.folders import (
     AttemptFile,
     ControlFile,
     Lock,
@@ -81,6 +81,6 @@ def test_the_lock_of_a_removed_run_is_none(tmp_path: Path, monkeypatch: pytest.M
     def flock(file: int, operation: int) -> None:
         path.unlink()
 
-    monkeypatch.setattr("api.tracking.folders.fcntl.flock", flock)
+    monkeypatch.setattr("runledger.api.tracking.folders.fcntl.flock", flock)
     with pytest.raises(FileNotFoundError):
         Lock(path).acquire()

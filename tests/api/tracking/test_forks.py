@@ -84,7 +84,7 @@ if child(returns):
 def test_a_child_neither_keeps_nor_releases_its_parents_lock(runs: Runs) -> None:
     answer = runs.run(
         """
-from api.tracking.folders import is_locked
+from runledger.api.tracking.folders import is_locked
 
 run = runledger.run("forks")
 lock = run._begun.folder.lock

@@ -15,10 +15,10 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import CallbackHandler, DefaultFlowCallback
 
 import runledger
-from api.tracking import control
-from api.tracking.folders import ControlFile, write_file
+from runledger.api.tracking import control
+from runledger.api.tracking.folders import ControlFile, write_file
+from runledger.tracker.journal import Checkpoint, Params, Points
 from tests.api.tracking.conftest import Runs
-from tracker.journal import Checkpoint, Params, Points
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import runledger
-from api.tracking import beginning
-from api.tracking.folders import RunFolder, run_folders
+from runledger.api.tracking import beginning
+from runledger.api.tracking.folders import RunFolder, run_folders
 from tests.api.tracking.conftest import Runs
 from tests.system.installation import until
 

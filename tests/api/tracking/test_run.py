@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import runledger
-from api.tracking import control, open_attempt
-from api.tracking.folders import ControlFile, write_file
+from runledger.api.tracking import control, open_attempt
+from runledger.api.tracking.folders import ControlFile, write_file
+from runledger.tracker.errors import JournalBroken
+from runledger.tracker.journal import Artifact, Checkpoint, Environment, Mark, Opened, Params, Points
 from tests.api.tracking.conftest import Runs
-from tracker.errors import JournalBroken
-from tracker.journal import Artifact, Checkpoint, Environment, Mark, Opened, Params, Points
 
 
 def test_what_is_logged_is_written_in_order_with_its_times(runs: Runs) -> None:

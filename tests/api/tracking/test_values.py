@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from api.tracking import values
-from api.tracking.errors import Misused
+from runledger.api.tracking import values
+from runledger.api.tracking.errors import Misused
 
 
 class TorchScalar:

@@ -22,29 +22,29 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from projections.mlflow.comparing import Difference, diff
-from projections.mlflow.driver import MlflowDriver
-from projections.mlflow.memory import MemoryMlflow
-from projections.mlflow.process import make_reader, make_sink
-from projections.mlflow.settings import MlflowSettings
-from projections.mlflow.sink import Pace, Sink
-from tracker.blobs import Blobs
-from tracker.envelope import Metadata, NewEvent, Write
-from tracker.events.base import Covers, Event, ForkPoint, ResumePoint, Score
-from tracker.events.benchmark import BenchmarkDefined
-from tracker.events.dataset import DatasetRegistered, Generated
-from tracker.events.evaluation import EvaluationCompleted, EvaluationRequested
-from tracker.events.experiment import ExperimentCreated
-from tracker.events.run import (
+from runledger.projections.mlflow.comparing import Difference, diff
+from runledger.projections.mlflow.driver import MlflowDriver
+from runledger.projections.mlflow.memory import MemoryMlflow
+from runledger.projections.mlflow.process import make_reader, make_sink
+from runledger.projections.mlflow.settings import MlflowSettings
+from runledger.projections.mlflow.sink import Pace, Sink
+from runledger.tracker.blobs import Blobs
+from runledger.tracker.envelope import Metadata, NewEvent, Write
+from runledger.tracker.events.base import Covers, Event, ForkPoint, ResumePoint, Score
+from runledger.tracker.events.benchmark import BenchmarkDefined
+from runledger.tracker.events.dataset import DatasetRegistered, Generated
+from runledger.tracker.events.evaluation import EvaluationCompleted, EvaluationRequested
+from runledger.tracker.events.experiment import ExperimentCreated
+from runledger.tracker.events.run import (
     RunCheckpointed,
     RunEvaluated,
     RunRequested,
     RunStarted,
 )
-from tracker.events.telemetry import MetricsRecorded
-from tracker.ids import Stream
-from tracker.spec import RunSpec
-from tracker.store.log import Log
+from runledger.tracker.events.telemetry import MetricsRecorded
+from runledger.tracker.ids import Stream
+from runledger.tracker.spec import RunSpec
+from runledger.tracker.store.log import Log
 
 BEGIN = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 REMOTE_TESTS = {"test_driver.py", "test_remote.py"}
@@ -303,7 +303,7 @@ def make_remote() -> Callable[[str], MlflowDriver]:
     """Imports mlflow, which takes seconds, only where it is wanted."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        remote = importlib.import_module("projections.mlflow.remote")
+        remote = importlib.import_module("runledger.projections.mlflow.remote")
     remote.prepare_environment(os.environ)
     made: Callable[[str], MlflowDriver] = remote.RemoteMlflow
     return made

@@ -6,9 +6,15 @@ import random
 
 import pytest
 
-from projections.mlflow.memory import MemoryMlflow
-from projections.mlflow.state import rebuild
-from tracker.events.run import RunArtifactRecorded, RunAttemptLost, RunCompleted, RunRenamed, RunTagged
+from runledger.projections.mlflow.memory import MemoryMlflow
+from runledger.projections.mlflow.state import rebuild
+from runledger.tracker.events.run import (
+    RunArtifactRecorded,
+    RunAttemptLost,
+    RunCompleted,
+    RunRenamed,
+    RunTagged,
+)
 
 
 class Crash(BaseException):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.mlflow.driver import (
+from runledger.projections.mlflow.driver import (
     CHECKPOINT_TAG,
     EXPERIMENT_TAG,
     LOG_TAG,
@@ -18,8 +18,8 @@ from projections.mlflow.driver import (
     Origin,
     Point,
 )
-from projections.mlflow.errors import MirrorGone, MlflowRefused, MlflowUnavailable, NameTaken
-from projections.mlflow.memory import MemoryMlflow
+from runledger.projections.mlflow.errors import MirrorGone, MlflowRefused, MlflowUnavailable, NameTaken
+from runledger.projections.mlflow.memory import MemoryMlflow
 
 USE = DatasetUse(name="sums", digest="d" * 32, source="{}", profile="{}", context="training")
 

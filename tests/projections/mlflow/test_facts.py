@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from projections.mlflow.facts import effective, fold, settled
-from tracker.effective import NOTHING
-from tracker.errors import NotFound
-from tracker.events.base import Covers
-from tracker.events.run import (
+from runledger.projections.mlflow.facts import effective, fold, settled
+from runledger.tracker.effective import NOTHING
+from runledger.tracker.errors import NotFound
+from runledger.tracker.events.base import Covers
+from runledger.tracker.events.run import (
     RunAttemptLost,
     RunCancelled,
     RunCheckpointDeleted,
@@ -15,7 +15,7 @@ from tracker.events.run import (
     RunPaused,
     RunRetried,
 )
-from tracker.ids import RunId
+from runledger.tracker.ids import RunId
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.mlflow.mapping import clean_name, content, cut_text, first_tags, point
-from projections.mlflow.reading import Reader
-from tracker.events.run import RunEnvironmentRecorded
+from runledger.projections.mlflow.mapping import clean_name, content, cut_text, first_tags, point
+from runledger.projections.mlflow.reading import Reader
+from runledger.tracker.events.run import RunEnvironmentRecorded
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from projections.mlflow.errors import MlflowRefused
-from projections.mlflow.memory import MemoryMlflow
-from projections.mlflow.process import serve
-from projections.mlflow.settings import MlflowSettings
-from projections.mlflow.state import LEASE, status
-from tracker.store import leases
-from tracker.store.engine import read, write
+from runledger.projections.mlflow.errors import MlflowRefused
+from runledger.projections.mlflow.memory import MemoryMlflow
+from runledger.projections.mlflow.process import serve
+from runledger.projections.mlflow.settings import MlflowSettings
+from runledger.projections.mlflow.state import LEASE, status
+from runledger.tracker.store import leases
+from runledger.tracker.store.engine import read, write
 
 SETTINGS = MlflowSettings(mlflow_url="http://mlflow.test")
 
@@ -58,7 +58,7 @@ def test_a_server_that_refuses_to_answer_is_reported(serving, views):
 
 def test_the_process_names_the_setting_that_is_missing(tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNLEDGER_")}
-    command = [sys.executable, "-P", "-m", "projections.mlflow"]
+    command = [sys.executable, "-P", "-m", "runledger.projections.mlflow"]
     answer = subprocess.run(
         command, env=environment | {"RUNLEDGER_DATA": str(tmp_path)}, capture_output=True, text=True
     )

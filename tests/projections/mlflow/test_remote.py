@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from projections.mlflow.process import serve
-from projections.mlflow.settings import MlflowSettings
-from projections.mlflow.state import link, rebuild, status
-from tracker.events.run import RunArtifactRecorded, RunCompleted
-from tracker.store.engine import read
+from runledger.projections.mlflow.process import serve
+from runledger.projections.mlflow.settings import MlflowSettings
+from runledger.projections.mlflow.state import link, rebuild, status
+from runledger.tracker.events.run import RunArtifactRecorded, RunCompleted
+from runledger.tracker.store.engine import read
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from projections.mlflow.driver import DatasetUse
-from projections.mlflow.errors import MlflowRefused, MlflowUnavailable, TakenOver
-from projections.mlflow.memory import MemoryMlflow
-from projections.mlflow.state import link, rebuild, status
-from tracker.events.experiment import ExperimentRenamed
-from tracker.events.run import (
+from runledger.projections.mlflow.driver import DatasetUse
+from runledger.projections.mlflow.errors import MlflowRefused, MlflowUnavailable, TakenOver
+from runledger.projections.mlflow.memory import MemoryMlflow
+from runledger.projections.mlflow.state import link, rebuild, status
+from runledger.tracker.events.experiment import ExperimentRenamed
+from runledger.tracker.events.run import (
     RunAttemptLost,
     RunAttemptReturned,
     RunCancelled,
@@ -23,7 +23,7 @@ from tracker.events.run import (
     RunRenamed,
     RunTagged,
 )
-from tracker.store.engine import read
+from runledger.tracker.store.engine import read
 
 
 def steps_told(mlflow, run_id, key="train/loss"):

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from projections.mlflow.errors import TakenOver
-from projections.mlflow.state import Progress, RunState, SinkState, link, rebuild, status
-from tracker.effective import Covers
-from tracker.errors import CursorMoved
-from tracker.store.engine import read
+from runledger.projections.mlflow.errors import TakenOver
+from runledger.projections.mlflow.state import Progress, RunState, SinkState, link, rebuild, status
+from runledger.tracker.effective import Covers
+from runledger.tracker.errors import CursorMoved
+from runledger.tracker.store.engine import read
 
 URL = "http://mlflow.test"
 

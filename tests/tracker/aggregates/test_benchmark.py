@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from runledger.tracker.aggregates.benchmark import DefineBenchmark, PromoteBaseline, WithdrawBaseline, fold
+from runledger.tracker.aggregates.errors import (
+    BaselineAlreadyPromoted,
+    BaselineNotPromoted,
+    BenchmarkAlreadyDefined,
+)
+from runledger.tracker.errors import BadInput, NotFound
+from runledger.tracker.events.benchmark import BaselinePromoted, BaselineWithdrawn, BenchmarkDefined
+from runledger.tracker.ids import BenchmarkId, Digest
 from tests.tracker.deciders import given
-from tracker.aggregates.benchmark import DefineBenchmark, PromoteBaseline, WithdrawBaseline, fold
-from tracker.aggregates.errors import BaselineAlreadyPromoted, BaselineNotPromoted, BenchmarkAlreadyDefined
-from tracker.errors import BadInput, NotFound
-from tracker.events.benchmark import BaselinePromoted, BaselineWithdrawn, BenchmarkDefined
-from tracker.ids import BenchmarkId, Digest
 
 B = BenchmarkId("b")
 D = Digest("d" * 64)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from runledger.tracker.aggregates.dataset import DescribeDataset, RegisterDataset, fold
+from runledger.tracker.aggregates.errors import DatasetAlreadyRegistered
+from runledger.tracker.errors import BadInput, NotFound
+from runledger.tracker.events.dataset import DatasetDescribed, DatasetRegistered, Generated, Uploaded
+from runledger.tracker.ids import Digest
 from tests.tracker.deciders import given
-from tracker.aggregates.dataset import DescribeDataset, RegisterDataset, fold
-from tracker.aggregates.errors import DatasetAlreadyRegistered
-from tracker.errors import BadInput, NotFound
-from tracker.events.dataset import DatasetDescribed, DatasetRegistered, Generated, Uploaded
-from tracker.ids import Digest
 
 D = Digest("d" * 64)
 MADE = Generated(generator="arithmetic", options={"seed": 1})

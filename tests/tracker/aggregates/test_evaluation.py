@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.tracker.deciders import given
-from tracker.aggregates import errors
-from tracker.aggregates.evaluation import (
+from runledger.tracker.aggregates import errors
+from runledger.tracker.aggregates.evaluation import (
     Command,
     CompleteEvaluation,
     FailEvaluation,
@@ -17,9 +16,9 @@ from tracker.aggregates.evaluation import (
     SupersedeEvaluation,
     fold,
 )
-from tracker.errors import NotFound
-from tracker.events.base import Event, Score
-from tracker.events.evaluation import (
+from runledger.tracker.errors import NotFound
+from runledger.tracker.events.base import Event, Score
+from runledger.tracker.events.evaluation import (
     EvaluationCompleted,
     EvaluationFailed,
     EvaluationLost,
@@ -27,7 +26,8 @@ from tracker.events.evaluation import (
     EvaluationStarted,
     EvaluationSuperseded,
 )
-from tracker.ids import Digest, EvaluationId
+from runledger.tracker.ids import Digest, EvaluationId
+from tests.tracker.deciders import given
 
 E = EvaluationId("e")
 D = Digest("d" * 64)

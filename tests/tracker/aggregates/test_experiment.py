@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tracker.deciders import given
-from tracker.aggregates.errors import ExperimentAlreadyCreated, ExperimentIsArchived
-from tracker.aggregates.experiment import (
+from runledger.tracker.aggregates.errors import ExperimentAlreadyCreated, ExperimentIsArchived
+from runledger.tracker.aggregates.experiment import (
     ArchiveExperiment,
     Command,
     CreateExperiment,
@@ -14,14 +13,15 @@ from tracker.aggregates.experiment import (
     RestoreExperiment,
     fold,
 )
-from tracker.errors import BadInput, NotFound
-from tracker.events.experiment import (
+from runledger.tracker.errors import BadInput, NotFound
+from runledger.tracker.events.experiment import (
     ExperimentArchived,
     ExperimentCreated,
     ExperimentRenamed,
     ExperimentRestored,
 )
-from tracker.ids import ExperimentId
+from runledger.tracker.ids import ExperimentId
+from tests.tracker.deciders import given
 
 X = ExperimentId("x")
 CREATED = ExperimentCreated(name="sums", description="of two numbers")

@@ -8,12 +8,12 @@ from typing import get_args
 
 import pytest
 
-from tracker.aggregates import benchmark, dataset, evaluation, experiment, registry, run
-from tracker.aggregates import errors as leaves
-from tracker.aggregates.run import HideRun, RequestRun, deciding, state
-from tracker.errors import Refused
-from tracker.events.run import RunEvent, RunRequested
-from tracker.ids import RunId
+from runledger.tracker.aggregates import benchmark, dataset, evaluation, experiment, registry, run
+from runledger.tracker.aggregates import errors as leaves
+from runledger.tracker.aggregates.run import HideRun, RequestRun, deciding, state
+from runledger.tracker.errors import Refused
+from runledger.tracker.events.run import RunEvent, RunRequested
+from runledger.tracker.ids import RunId
 
 ALL = (registry.RUN, registry.EXPERIMENT, registry.DATASET, registry.BENCHMARK, registry.EVALUATION)
 

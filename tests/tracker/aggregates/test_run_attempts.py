@@ -7,6 +7,38 @@ from typing import Any
 
 import pytest
 
+from runledger.tracker.aggregates import errors
+from runledger.tracker.aggregates.run import (
+    Command,
+    CompleteRun,
+    ConfirmCancellation,
+    ConfirmPause,
+    ConfirmStop,
+    DeleteCheckpoint,
+    FailRun,
+    LoseAttempt,
+    PreemptAttempt,
+    RecordArtifact,
+    RecordParams,
+    StartAttempt,
+    fold,
+)
+from runledger.tracker.errors import BadInput
+from runledger.tracker.events.base import Event, Score
+from runledger.tracker.events.run import (
+    RunArtifactRecorded,
+    RunAttemptLost,
+    RunCancellationRequested,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunParamsRecorded,
+    RunPaused,
+    RunPauseRequested,
+    RunPreempted,
+    RunResumed,
+    RunRetried,
+)
 from tests.tracker.builders import (
     COVERS,
     R,
@@ -24,38 +56,6 @@ from tests.tracker.builders import (
     started,
 )
 from tests.tracker.deciders import given
-from tracker.aggregates import errors
-from tracker.aggregates.run import (
-    Command,
-    CompleteRun,
-    ConfirmCancellation,
-    ConfirmPause,
-    ConfirmStop,
-    DeleteCheckpoint,
-    FailRun,
-    LoseAttempt,
-    PreemptAttempt,
-    RecordArtifact,
-    RecordParams,
-    StartAttempt,
-    fold,
-)
-from tracker.errors import BadInput
-from tracker.events.base import Event, Score
-from tracker.events.run import (
-    RunArtifactRecorded,
-    RunAttemptLost,
-    RunCancellationRequested,
-    RunCancelled,
-    RunCompleted,
-    RunFailed,
-    RunParamsRecorded,
-    RunPaused,
-    RunPauseRequested,
-    RunPreempted,
-    RunResumed,
-    RunRetried,
-)
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 START = StartAttempt(run_id=R, attempt=1, worker="w", epoch=1)

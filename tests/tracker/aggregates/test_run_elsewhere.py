@@ -6,11 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.tracker.aggregates.test_run_attempts import LOST, RUNNING
-from tests.tracker.builders import R, checkpointed, digest, point, record_checkpoint, requested, started
-from tests.tracker.deciders import given
-from tracker.aggregates import errors
-from tracker.aggregates.run import (
+from runledger.tracker.aggregates import errors
+from runledger.tracker.aggregates.run import (
     CompleteRun,
     ConfirmStop,
     LoseAttempt,
@@ -23,8 +20,8 @@ from tracker.aggregates.run import (
     StartAttempt,
     fold,
 )
-from tracker.events.base import Event
-from tracker.events.run import (
+from runledger.tracker.events.base import Event
+from runledger.tracker.events.run import (
     RunAttemptLost,
     RunAttemptReturned,
     RunCancellationRequested,
@@ -38,7 +35,10 @@ from tracker.events.run import (
     RunResumed,
     RunRetried,
 )
-from tracker.spec import Limits
+from runledger.tracker.spec import Limits
+from tests.tracker.aggregates.test_run_attempts import LOST, RUNNING
+from tests.tracker.builders import R, checkpointed, digest, point, record_checkpoint, requested, started
+from tests.tracker.deciders import given
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 LOSE = LoseAttempt(run_id=R, attempt=1, last_heartbeat_at=AT)

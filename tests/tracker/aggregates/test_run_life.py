@@ -10,21 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.strategies import DataObject
 
-from tests.tracker.aggregates.life import (
-    AT_WORK,
-    CANCELLING,
-    FAILED,
-    OVER,
-    PAUSED,
-    PAUSING,
-    QUEUED,
-    RUNNING,
-    Answer,
-    Life,
-)
-from tests.tracker.builders import R, digest, record_checkpoint, request
-from tracker.aggregates.registry import RUN, AnyCommand
-from tracker.aggregates.run import (
+from runledger.tracker.aggregates.registry import RUN, AnyCommand
+from runledger.tracker.aggregates.run import (
     CompleteRun,
     ConfirmCancellation,
     ConfirmPause,
@@ -45,12 +32,25 @@ from tracker.aggregates.run import (
     evolve,
     fold,
 )
-from tracker.dispatch import Dispatcher
-from tracker.envelope import Metadata
-from tracker.errors import TrackerError
-from tracker.ids import run_stream
-from tracker.spec import Limits
-from tracker.store.memory import InMemoryLog
+from runledger.tracker.dispatch import Dispatcher
+from runledger.tracker.envelope import Metadata
+from runledger.tracker.errors import TrackerError
+from runledger.tracker.ids import run_stream
+from runledger.tracker.spec import Limits
+from runledger.tracker.store.memory import InMemoryLog
+from tests.tracker.aggregates.life import (
+    AT_WORK,
+    CANCELLING,
+    FAILED,
+    OVER,
+    PAUSED,
+    PAUSING,
+    QUEUED,
+    RUNNING,
+    Answer,
+    Life,
+)
+from tests.tracker.builders import R, digest, record_checkpoint, request
 
 ME = Metadata(actor="me")
 ALWAYS_ALLOWED = {"RunHidden", "RunShown", "RunCheckpointDeleted"}

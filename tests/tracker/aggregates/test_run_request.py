@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tracker.builders import R, request, requested, started
-from tests.tracker.deciders import given
-from tracker.aggregates import errors
-from tracker.aggregates.run import (
+from runledger.tracker.aggregates import errors
+from runledger.tracker.aggregates.run import (
     Command,
     HideRun,
     NoteRun,
@@ -19,8 +17,8 @@ from tracker.aggregates.run import (
     TagRun,
     fold,
 )
-from tracker.errors import BadInput, NotFound
-from tracker.events.run import (
+from runledger.tracker.errors import BadInput, NotFound
+from runledger.tracker.events.run import (
     RunCompleted,
     RunHidden,
     RunNoted,
@@ -28,7 +26,9 @@ from tracker.events.run import (
     RunShown,
     RunTagged,
 )
-from tracker.spec import RunSpec
+from runledger.tracker.spec import RunSpec
+from tests.tracker.builders import R, request, requested, started
+from tests.tracker.deciders import given
 
 COMPLETED = (requested(), started(), RunCompleted(attempt=1))
 

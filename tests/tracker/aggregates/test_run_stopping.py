@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tracker.builders import R, checkpointed, deleted, digest, point, requested, started
-from tests.tracker.deciders import given
-from tracker.aggregates import errors
-from tracker.aggregates.run import (
+from runledger.tracker.aggregates import errors
+from runledger.tracker.aggregates.run import (
     Command,
     CompleteRun,
     ConfirmCancellation,
@@ -19,8 +17,8 @@ from tracker.aggregates.run import (
     RetryRun,
     StartAttempt,
 )
-from tracker.events.base import Event
-from tracker.events.run import (
+from runledger.tracker.events.base import Event
+from runledger.tracker.events.run import (
     RunAttemptLost,
     RunCancellationRequested,
     RunCancelled,
@@ -32,6 +30,8 @@ from tracker.events.run import (
     RunRetried,
     RunStarted,
 )
+from tests.tracker.builders import R, checkpointed, deleted, digest, point, requested, started
+from tests.tracker.deciders import given
 
 CANCEL = RequestCancellation(run_id=R, reason="enough")
 CANCELLING = RunCancellationRequested(reason="enough")

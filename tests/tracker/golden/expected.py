@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tracker.events.base import Covers, Event, ForkPoint, ResumePoint, Score
-from tracker.events.benchmark import BaselinePromoted, BaselineWithdrawn, BenchmarkDefined
-from tracker.events.dataset import DatasetDescribed, DatasetRegistered, Generated
-from tracker.events.evaluation import (
+from runledger.tracker.events.base import Covers, Event, ForkPoint, ResumePoint, Score
+from runledger.tracker.events.benchmark import BaselinePromoted, BaselineWithdrawn, BenchmarkDefined
+from runledger.tracker.events.dataset import DatasetDescribed, DatasetRegistered, Generated
+from runledger.tracker.events.evaluation import (
     EvaluationCompleted,
     EvaluationFailed,
     EvaluationLost,
@@ -19,14 +19,14 @@ from tracker.events.evaluation import (
     EvaluationStarted,
     EvaluationSuperseded,
 )
-from tracker.events.experiment import (
+from runledger.tracker.events.experiment import (
     ExperimentArchived,
     ExperimentCreated,
     ExperimentRenamed,
     ExperimentRestored,
 )
-from tracker.events.model import AliasMoved, ModelCreated, ModelRenamed, ModelVersionRegistered
-from tracker.events.run import (
+from runledger.tracker.events.model import AliasMoved, ModelCreated, ModelRenamed, ModelVersionRegistered
+from runledger.tracker.events.run import (
     RunArtifactRecorded,
     RunAttemptLost,
     RunAttemptReturned,
@@ -52,7 +52,7 @@ from tracker.events.run import (
     RunStarted,
     RunTagged,
 )
-from tracker.events.sweep import (
+from runledger.tracker.events.sweep import (
     SweepCancelled,
     SweepCompleted,
     SweepRequested,
@@ -62,9 +62,9 @@ from tracker.events.sweep import (
     TrialPruned,
     TrialReported,
 )
-from tracker.events.telemetry import LogsRecorded, MetricsRecorded
-from tracker.ids import Digest
-from tracker.spec import DeviceRequest, Limits, RunSpec
+from runledger.tracker.events.telemetry import LogsRecorded, MetricsRecorded
+from runledger.tracker.ids import Digest
+from runledger.tracker.spec import DeviceRequest, Limits, RunSpec
 
 nan = float("nan")
 A, B, C = (Digest(letter * 64) for letter in "abc")

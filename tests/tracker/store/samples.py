@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from tracker.envelope import Metadata, NewEvent, Write
-from tracker.events.run import RunNoted
-from tracker.ids import Stream
+from runledger.tracker.envelope import Metadata, NewEvent, Write
+from runledger.tracker.events.run import RunNoted
+from runledger.tracker.ids import Stream
 
 
 def noted(text: str = "note") -> NewEvent:

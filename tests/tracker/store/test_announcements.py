@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, update
 
-from tracker.ids import WorkerId
-from tracker.spec import DeviceRequest
-from tracker.store import announcements
-from tracker.store.announcements import Device, RecipeAnnouncement, Worker
-from tracker.store.engine import read, write
-from tracker.store.tables import workers as table
+from runledger.tracker.ids import WorkerId
+from runledger.tracker.spec import DeviceRequest
+from runledger.tracker.store import announcements
+from runledger.tracker.store.announcements import Device, RecipeAnnouncement, Worker
+from runledger.tracker.store.engine import read, write
+from runledger.tracker.store.tables import workers as table
 
 LM = RecipeAnnouncement(
     name="lm", version=1, digest="d1", schema={"type": "object"}, presets={"small": {"a": 1}}

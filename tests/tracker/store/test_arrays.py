@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from tracker.store import arrays
-from tracker.store.direct import Direct
+from runledger.tracker.store import arrays
+from runledger.tracker.store.direct import Direct
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])

@@ -12,16 +12,16 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine
 
+from runledger.tracker.envelope import Fence, Recorded
+from runledger.tracker.errors import CursorMoved, Fenced, WrongExpectedVersion
+from runledger.tracker.store import leases
+from runledger.tracker.store.appends import prepare
+from runledger.tracker.store.commit import settle
+from runledger.tracker.store.cursors import advance, read_cursor
+from runledger.tracker.store.engine import open_ledger, read, write
+from runledger.tracker.store.log import Log
+from runledger.tracker.store.tables import cursors
 from tests.tracker.store.samples import noted, to
-from tracker.envelope import Fence, Recorded
-from tracker.errors import CursorMoved, Fenced, WrongExpectedVersion
-from tracker.store import leases
-from tracker.store.appends import prepare
-from tracker.store.commit import settle
-from tracker.store.cursors import advance, read_cursor
-from tracker.store.engine import open_ledger, read, write
-from tracker.store.log import Log
-from tracker.store.tables import cursors
 
 WRITERS = 8
 ROUNDS = 60

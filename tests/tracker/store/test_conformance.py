@@ -26,16 +26,16 @@ from eventsourcing.tests.persistence import (
 )
 from eventsourcing.utils import Environment
 
-from tests.conftest import Databases
-from tracker.store.engine import open_ledger
-from tracker.store.log import Log
-from tracker.store.recorder import (
+from runledger.tracker.store.engine import open_ledger
+from runledger.tracker.store.log import Log
+from runledger.tracker.store.recorder import (
     LedgerAggregateRecorder,
     LedgerApplicationRecorder,
     LedgerFactory,
     LedgerProcessRecorder,
     LedgerTrackingRecorder,
 )
+from tests.conftest import Databases
 
 
 class OnSqlite:
@@ -121,7 +121,7 @@ class Factories(InfrastructureFactoryTestCase[LedgerFactory]):
 
     def setUp(self) -> None:
         self.env = Environment("Ledger")
-        self.env["PERSISTENCE_MODULE"] = "tracker.store.recorder"
+        self.env["PERSISTENCE_MODULE"] = "runledger.tracker.store.recorder"
         self.env["LEDGER_URL"] = self.url
         super().setUp()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tracker.envelope import GENESIS, Recorded
-from tracker.store.log import Log
+from runledger.tracker.envelope import GENESIS, Recorded
+from runledger.tracker.store.log import Log
 
 WRITER = """
 import sys
 from tests.tracker.store.samples import noted, to
-from tracker.store.engine import open_ledger
-from tracker.store.log import Log
+from runledger.tracker.store.engine import open_ledger
+from runledger.tracker.store.log import Log
 
 log = Log(open_ledger(sys.argv[1]))
 versions = {f"run-{number}": log.version(f"run-{number}") for number in range(4)}

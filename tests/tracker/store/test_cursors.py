@@ -7,10 +7,10 @@ import threading
 import pytest
 from sqlalchemy import Engine
 
-from tracker.errors import CursorMoved
-from tracker.store.cursors import advance, read_cursor
-from tracker.store.engine import read, write
-from tracker.store.tables import cursors
+from runledger.tracker.errors import CursorMoved
+from runledger.tracker.store.cursors import advance, read_cursor
+from runledger.tracker.store.engine import read, write
+from runledger.tracker.store.tables import cursors
 
 
 def test_a_consumer_that_has_not_begun_stands_at_zero(ledger: Engine) -> None:

@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
+from runledger.tracker.errors import StoreUnavailable
+from runledger.tracker.store.direct import DRIVER_ERRORS, KEPT_FOR_READING, Direct, Readers
+from runledger.tracker.store.engine import open_ledger, write
+from runledger.tracker.store.log import Log
 from tests.conftest import Databases
 from tests.tracker.store.samples import noted, to
-from tracker.errors import StoreUnavailable
-from tracker.store.direct import DRIVER_ERRORS, KEPT_FOR_READING, Direct, Readers
-from tracker.store.engine import open_ledger, write
-from tracker.store.log import Log
 
 
 def test_a_mistake_is_not_taken_for_an_outage(ledger: Engine) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from tracker.ids import Stream
-from tracker.spec import DeviceRequest
-from tracker.store import dispatches
-from tracker.store.dispatches import Dispatch
-from tracker.store.engine import read, write
+from runledger.tracker.ids import Stream
+from runledger.tracker.spec import DeviceRequest
+from runledger.tracker.store import dispatches
+from runledger.tracker.store.dispatches import Dispatch
+from runledger.tracker.store.engine import read, write
 
 LM = ("lm", "digest-1")
 

@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from runledger.tracker.store import hints
+from runledger.tracker.store.engine import open_ledger
+from runledger.tracker.store.hints import Hints, Notifications
+from runledger.tracker.store.log import Log
 from tests.conftest import POSTGRESQL_URL, Databases
 from tests.tracker.store.samples import to
-from tracker.store import hints
-from tracker.store.engine import open_ledger
-from tracker.store.hints import Hints, Notifications
-from tracker.store.log import Log
 
 SECONDS = 20.0
 

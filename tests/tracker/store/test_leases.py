@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, update
 
-from tracker.store import leases
-from tracker.store.engine import read, write
-from tracker.store.tables import leases as table
-from tracker.store.tables import now_micros
+from runledger.tracker.store import leases
+from runledger.tracker.store.engine import read, write
+from runledger.tracker.store.tables import leases as table
+from runledger.tracker.store.tables import now_micros
 
 
 def claim(ledger: Engine, stream: str = "run-1", attempt: int = 1, holder: str = "one") -> int | None:

@@ -8,17 +8,17 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from runledger.tracker.envelope import GENESIS, Fence, Write, chain_hash
+from runledger.tracker.errors import BadInput, EventIdTaken, Fenced, StoreUnavailable, WrongExpectedVersion
+from runledger.tracker.events.run import RunNoted
+from runledger.tracker.store import leases
+from runledger.tracker.store.appends import Tip, prepare
+from runledger.tracker.store.commit import settle
+from runledger.tracker.store.cursors import advance, read_cursor
+from runledger.tracker.store.engine import is_postgresql, read, write
+from runledger.tracker.store.log import Log
+from runledger.tracker.store.tables import cursors
 from tests.tracker.store.samples import noted, to
-from tracker.envelope import GENESIS, Fence, Write, chain_hash
-from tracker.errors import BadInput, EventIdTaken, Fenced, StoreUnavailable, WrongExpectedVersion
-from tracker.events.run import RunNoted
-from tracker.store import leases
-from tracker.store.appends import Tip, prepare
-from tracker.store.commit import settle
-from tracker.store.cursors import advance, read_cursor
-from tracker.store.engine import is_postgresql, read, write
-from tracker.store.log import Log
-from tracker.store.tables import cursors
 
 
 def test_what_was_appended_is_read_back_as_it_was(log: Log) -> None:
@@ -179,8 +179,8 @@ def test_a_filtered_tail_says_how_far_it_has_looked(log: Log) -> None:
 
 
 def test_a_page_is_bounded_by_bytes(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracker.store.log.PAGE_BYTES", 1000)
-    monkeypatch.setattr("tracker.store.log.FETCH_EVENTS", 2)
+    monkeypatch.setattr("runledger.tracker.store.log.PAGE_BYTES", 1000)
+    monkeypatch.setattr("runledger.tracker.store.log.FETCH_EVENTS", 2)
     log.append(to("run-1", 0, *(noted("x" * 600) for _ in range(6))))
     page = log.tail(0)
     assert ([recorded.position for recorded in page.events], page.scanned) == ([1, 2], 2)

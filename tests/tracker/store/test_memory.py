@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from runledger.tracker.envelope import GENESIS, Fence, chain_hash
+from runledger.tracker.errors import BadInput, EventIdTaken, Fenced, WrongExpectedVersion
+from runledger.tracker.ids import Stream
+from runledger.tracker.store.engine import open_ledger
+from runledger.tracker.store.log import Log
+from runledger.tracker.store.memory import InMemoryLog
 from tests.tracker.store.samples import noted, to
-from tracker.envelope import GENESIS, Fence, chain_hash
-from tracker.errors import BadInput, EventIdTaken, Fenced, WrongExpectedVersion
-from tracker.ids import Stream
-from tracker.store.engine import open_ledger
-from tracker.store.log import Log
-from tracker.store.memory import InMemoryLog
 
 AnyLog = InMemoryLog | Log
 

@@ -14,17 +14,17 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-import migrations
+from runledger import migrations
+from runledger.tracker.errors import StoreUnavailable
+from runledger.tracker.store import leases
+from runledger.tracker.store.cursors import advance
+from runledger.tracker.store.direct import Direct
+from runledger.tracker.store.engine import is_postgresql, open_ledger, open_views, read, write
+from runledger.tracker.store.log import Log
+from runledger.tracker.store.statements import INSERT_AT_ONCE
+from runledger.tracker.store.tables import cursors
 from tests.conftest import Databases
 from tests.tracker.store.samples import noted, to
-from tracker.errors import StoreUnavailable
-from tracker.store import leases
-from tracker.store.cursors import advance
-from tracker.store.direct import Direct
-from tracker.store.engine import is_postgresql, open_ledger, open_views, read, write
-from tracker.store.log import Log
-from tracker.store.statements import INSERT_AT_ONCE
-from tracker.store.tables import cursors
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_a_disk_too_small_to_begin_with_is_named(tmp_path: Path, mounts: list[Pa
 def test_a_locked_file_is_given_up_in_time(
     sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracker.store.engine.BUSY_SECONDS", 0.3)
+    monkeypatch.setattr("runledger.tracker.store.engine.BUSY_SECONDS", 0.3)
     engine = open_ledger(sqlite_databases.migrated()[0])
     log = Log(engine)
     with write(engine) as conn:
@@ -250,7 +250,7 @@ def test_a_failed_statement_is_not_taken_for_an_outage(ledger: Engine) -> None:
 
 
 def test_the_password_is_not_shown(ledger: Engine) -> None:
-    from tracker.store.engine import target_of
+    from runledger.tracker.store.engine import target_of
 
     assert "***" in target_of(open_ledger("postgresql://a:secret@host/db"))
     assert make_url(target_of(ledger)).database == ledger.url.database

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from runledger.tracker.errors import StoreBusy, StoreUnavailable
+from runledger.tracker.store import writer as module
+from runledger.tracker.store.appends import Append, prepare
+from runledger.tracker.store.writer import Writer
 from tests.tracker.store.samples import noted, to
-from tracker.errors import StoreBusy, StoreUnavailable
-from tracker.store import writer as module
-from tracker.store.appends import Append, prepare
-from tracker.store.writer import Writer
 
 
 class Commits:
@@ -331,8 +331,8 @@ def test_the_order_of_the_calls_is_the_order_of_the_commits(writer: Writer, comm
 FORK = """
 import os
 from tests.tracker.store.test_writer import some
-from tracker.errors import StoreBusy, StoreUnavailable
-from tracker.store.writer import Writer
+from runledger.tracker.errors import StoreBusy, StoreUnavailable
+from runledger.tracker.store.writer import Writer
 
 writer = Writer("the ledger", lambda appends: [1 for _ in appends], lambda: None)
 assert writer.write(some()) == 1

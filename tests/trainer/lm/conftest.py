@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tracker import datasets, generators
-from tracker.datasets import Item
-from trainer.lm import spec
-from trainer.lm.data import texts_of
-from trainer.lm.tokenizer import Tokenizer, train
-from trainer.recipe import Benchmark
+from runledger.tracker import datasets, generators
+from runledger.tracker.datasets import Item
+from runledger.trainer.lm import spec
+from runledger.trainer.lm.data import texts_of
+from runledger.trainer.lm.tokenizer import Tokenizer, train
+from runledger.trainer.recipe import Benchmark
 
 
 def arithmetic(items: int, split: str) -> list[Item]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from trainer.lm import lm
-from trainer.lm.spec import LmSpec
-from trainer.recipe import Benchmark
-from trainer.standalone import StandaloneContext
+from runledger.trainer.lm import lm
+from runledger.trainer.lm.spec import LmSpec
+from runledger.trainer.recipe import Benchmark
+from runledger.trainer.standalone import StandaloneContext
 
 
 class Job(msgspec.Struct):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracker.datasets import Item, Text, Trace
-from trainer.lm import spec
-from trainer.lm.data import (
+from runledger.tracker.datasets import Item, Text, Trace
+from runledger.trainer.lm import spec
+from runledger.trainer.lm.data import (
     Encoded,
     Rows,
     completion_of,
@@ -16,8 +16,8 @@ from trainer.lm.data import (
     order,
     refuse_overlap,
 )
-from trainer.lm.errors import BadData, Overlap
-from trainer.lm.tokenizer import Tokenizer
+from runledger.trainer.lm.errors import BadData, Overlap
+from runledger.trainer.lm.tokenizer import Tokenizer
 
 TRACE = Trace(id="t", prompt="12+34=", steps=("2+4=6", "1+3=4"), answer="46")
 

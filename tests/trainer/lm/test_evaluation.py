@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from tracker.datasets import Item, Text
-from tracker.events.base import Score
-from trainer.lm import spec
-from trainer.lm.data import encode_items
-from trainer.lm.errors import BadData
-from trainer.lm.evaluation import (
+from runledger.tracker.datasets import Item, Text
+from runledger.tracker.events.base import Score
+from runledger.trainer.lm import spec
+from runledger.trainer.lm.data import encode_items
+from runledger.trainer.lm.errors import BadData
+from runledger.trainer.lm.evaluation import (
     ItemLoss,
     Prediction,
     extract_answer,
@@ -22,10 +22,10 @@ from trainer.lm.evaluation import (
     ratio,
     transformed,
 )
-from trainer.lm.step import Network, Params, initial_state, make_network, make_optimizer
-from trainer.lm.tokenizer import Tokenizer
-from trainer.scorers import exact_match
-from trainer.scoring import Scorer
+from runledger.trainer.lm.step import Network, Params, initial_state, make_network, make_optimizer
+from runledger.trainer.lm.tokenizer import Tokenizer
+from runledger.trainer.scorers import exact_match
+from runledger.trainer.scoring import Scorer
 
 
 @pytest.fixture(scope="module")

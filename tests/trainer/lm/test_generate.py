@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trainer.lm import spec
-from trainer.lm.generate import BUCKET, Generated, Generator
-from trainer.lm.step import Network, Params, initial_state, make_network, make_optimizer
-from trainer.lm.tokenizer import Tokenizer
+from runledger.trainer.lm import spec
+from runledger.trainer.lm.generate import BUCKET, Generated, Generator
+from runledger.trainer.lm.step import Network, Params, initial_state, make_network, make_optimizer
+from runledger.trainer.lm.tokenizer import Tokenizer
 
 LIMIT = 6
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from trainer.lm import lm, spec
-from trainer.lm.errors import Diverged, Overlap, WrongCheckpoint
-from trainer.recipe import Benchmark
-from trainer.standalone import StandaloneContext
+from runledger.trainer.lm import lm, spec
+from runledger.trainer.lm.errors import Diverged, Overlap, WrongCheckpoint
+from runledger.trainer.recipe import Benchmark
+from runledger.trainer.standalone import StandaloneContext
 
 SCRIPT = Path(__file__).parent / "one_attempt.py"
 CURVES = ("train/loss", "train/grad_norm", "train/learning_rate", "eval/exact_match")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from trainer.lm import spec
-from trainer.lm.model import Cache, Decoder, empty_cache, rotate
+from runledger.trainer.lm import spec
+from runledger.trainer.lm.model import Cache, Decoder, empty_cache, rotate
 
 VOCABULARY = 40
 MODELS = {

@@ -8,10 +8,10 @@ from pathlib import Path
 import jax.numpy as jnp
 import pytest
 
-from trainer import recipe
-from trainer.lm.errors import Diverged
-from trainer.lm.readings import IN_FLIGHT, Readings
-from trainer.standalone import StandaloneContext
+from runledger.trainer import recipe
+from runledger.trainer.lm.errors import Diverged
+from runledger.trainer.lm.readings import IN_FLIGHT, Readings
+from runledger.trainer.standalone import StandaloneContext
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tracker.errors import BadInput
-from tracker.schemas import complete, merge, references
-from trainer.lm import lm
-from trainer.lm.spec import LmSpec
+from runledger.tracker.errors import BadInput
+from runledger.tracker.schemas import complete, merge, references
+from runledger.trainer.lm import lm
+from runledger.trainer.lm.spec import LmSpec
 
 DATA = {"data": {"dataset": "d"}}
 
@@ -59,5 +59,5 @@ def test_the_schema_refuses_an_unknown_key_by_its_place() -> None:
 
 
 def test_importing_the_recipe_loads_no_jax() -> None:
-    script = "import sys, trainer.lm; sys.exit('jax' in sys.modules or 'scipy' in sys.modules)"
+    script = "import sys, runledger.trainer.lm; sys.exit('jax' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

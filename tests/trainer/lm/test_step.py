@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from trainer.lm import spec
-from trainer.lm.data import Rows
-from trainer.lm.step import (
+from runledger.trainer.lm import spec
+from runledger.trainer.lm.data import Rows
+from runledger.trainer.lm.step import (
     METRICS,
     State,
     compile_step,

@@ -7,10 +7,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.datasets import Item
-from trainer.lm import spec
-from trainer.lm.data import texts_of
-from trainer.lm.tokenizer import Tokenizer, load, train
+from runledger.tracker.datasets import Item
+from runledger.trainer.lm import spec
+from runledger.trainer.lm.data import texts_of
+from runledger.trainer.lm.tokenizer import Tokenizer, load, train
 
 
 def test_the_same_texts_give_the_same_bytes(learned: list[Item]) -> None:

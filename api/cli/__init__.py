@@ -1,5 +1,0 @@
-"""The `runledger` command. Exit statuses stand in `exits.py`; each subcommand has a file of its own."""
-
-from api.cli.app import main
-
-__all__ = ["main"]

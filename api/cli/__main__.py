@@ -1,5 +1,0 @@
-"""`python -P -m api.cli`: the same as `runledger`."""
-
-from api.cli import main
-
-main()

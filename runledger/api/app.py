@@ -1,0 +1,142 @@
+"""The Litestar application: routes, what they are given, and how their errors are told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from litestar import Litestar, Request, Router
+from litestar.config.cors import CORSConfig
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.params import QueryParameter
+from litestar.types import ASGIApp
+
+from runledger.api import tokens
+from runledger.api.backend import Backend, Views
+from runledger.api.errors import Fault, Invalid, UnsupportedContentType
+from runledger.api.http import problems
+from runledger.api.http.encoding import JsonResponse, StrictRequest
+from runledger.api.http.front_door import FrontDoor
+from runledger.api.http.given import GivenBackend, metadata_of
+from runledger.api.http.openapi import DocumentPlugin, operation_id
+from runledger.api.http.parameters import LAST_POSITION, bounds
+from runledger.api.rest import UNVERSIONED, VERSIONED
+from runledger.api.settings import ApiSettings, names
+
+API = "/api/v1"
+
+
+def create_app(backend: Backend) -> ASGIApp:
+    """The whole application over an open backend, which it closes when it ends."""
+    app = create_litestar(backend)
+
+    def holder_of(token: str) -> str | None:
+        return tokens.holder_of(backend.ledger, token)
+
+    return FrontDoor(app, backend.settings, holder_of)
+
+
+def create_litestar(backend: Backend) -> Litestar:
+    return Litestar(
+        route_handlers=[Router(API, route_handlers=VERSIONED), *UNVERSIONED],
+        state=State({"backend": backend}),
+        lifespan=[_closing],
+        dependencies={
+            "backend": Provide(provide_backend, sync_to_thread=False),
+            "metadata": Provide(metadata_of, sync_to_thread=False),
+            "views": Provide(provide_views),
+        },
+        guards=[check_content_type, check_nulls],
+        exception_handlers={Exception: problems.answer},
+        request_class=StrictRequest,
+        response_class=JsonResponse,
+        request_max_body_size=backend.settings.max_body_bytes,
+        openapi_config=OpenAPIConfig(
+            title="Runledger",
+            version="1",
+            description="The ledger of record for model training.",
+            path="/schema",
+            render_plugins=[DocumentPlugin()],
+            use_handler_docstrings=True,
+            operation_id_creator=operation_id,
+        ),
+        cors_config=cors_of(backend.settings),
+        logging_config=None,
+    )
+
+
+def cors_of(settings: ApiSettings) -> CORSConfig | None:
+    """What a browser has to be told so that the pages of the allowed origins can read our answers."""
+    origins = sorted(names(settings.allowed_origins))
+    exposed = ["ETag", "Location", "Retry-After", "Content-Range", "X-Attempt"]
+    return CORSConfig(allow_origins=origins, expose_headers=exposed) if origins else None
+
+
+def provide_backend(state: State) -> Backend:
+    backend: Backend = state.backend
+    return backend
+
+
+async def provide_views(
+    backend: GivenBackend,
+    request: Request[str, Any, State],
+    after: Annotated[
+        int | None,
+        QueryParameter(
+            required=False,
+            description="Answer from a read model that has seen this position; 503 if it does not in time.",
+            **bounds(0, LAST_POSITION),
+        ),
+    ] = None,
+) -> Views:
+    """What is asked as of a position is answered once that position has been seen, too."""
+    needed = request.route_handler.opt.get("projections", ())
+    return await backend.caught_up(after, needed, _as_of(request))
+
+
+def _as_of(request: Request[str, Any, State]) -> int | None:
+    """None also for what is no position: the route, which names the parameter, refuses that."""
+    text = request.query_params.get("as_of", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+async def check_content_type(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """A body must be of the type that the route reads; no form of a web page ever is.
+
+    Guards are coroutines: Litestar would give each other one a thread of the pool, for every request.
+    """
+    expected: Sequence[str] = handler.opt.get("content_types", ("application/json",))
+    headers = connection.headers
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    actual = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if (
+        (has_body or actual)
+        and connection.scope.get("method") not in ("GET", "HEAD")
+        and actual not in expected
+    ):
+        raise UnsupportedContentType(" or ".join(expected), actual)
+
+
+async def check_nulls(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """In an address nothing is null, only absent: `as_of=null` would be read as if it were not there."""
+    for name, value in connection.query_params.dict().items():
+        if "null" in map(str.lower, value) and not _is_text(handler, name):
+            raise Invalid([Fault(f"query: {name}", "null is no value: leave it out")])
+
+
+def _is_text(handler: BaseRouteHandler, name: str) -> bool:
+    field = handler.parsed_fn_signature.parameters.get(name)
+    return field is not None and field.has_inner_subclass_of(str) | field.is_subclass_of(str)
+
+
+@asynccontextmanager
+async def _closing(app: Litestar) -> AsyncIterator[None]:
+    yield
+    app.state.backend.close()

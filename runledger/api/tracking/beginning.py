@@ -1,0 +1,194 @@
+"""Which run a call of `runledger.run` begins or goes on with, and the folder of its next attempt."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from runledger.api.tracking.errors import Misused, RunBusy, RunOver
+from runledger.api.tracking.fetching import ask_saved, clear_unpacked, unpack_saved
+from runledger.api.tracking.folders import (
+    AttemptFile,
+    AttemptFolder,
+    Lock,
+    RunFile,
+    RunFolder,
+    run_folders,
+    write_file,
+)
+from runledger.api.tracking.settings import TrackingSettings
+from runledger.api.tracking.told import Saved, all_params, final_outcome, last_saved
+from runledger.api.tracking.values import same
+from runledger.tracker.ids import new_id
+from runledger.tracker.spec import Scalar
+
+logger = logging.getLogger(__name__)
+
+BUSY_SECONDS = 1.0
+"""How long a process that was killed may take to let go of its lock."""
+MAX_HOST_CHARS = 100
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """A locked run and its new attempt."""
+
+    run: RunFile
+    folder: RunFolder
+    attempt: AttemptFolder
+    lock: Lock
+    saved: Saved | None
+    params: dict[str, Scalar]
+    """All that are known already."""
+    is_new: bool
+
+
+def begin(asked: RunFile, settings: TrackingSettings, *, resume: bool) -> Begun:
+    """`asked.run_id` is empty where any run will do.
+
+    Raises `RunBusy`, `RunOver`, `CheckpointUnavailable`, `Misused`; `OSError` where the disk refuses.
+    """
+    try:
+        return _begin(asked, settings, resume=resume)
+    except FileNotFoundError:  # a courier has just removed the folder of a run that is told
+        return _begin(asked, settings, resume=resume)
+
+
+def _begin(asked: RunFile, settings: TrackingSettings, *, resume: bool) -> Begun:
+    journals = settings.journals.absolute()
+    journals.mkdir(parents=True, exist_ok=True)
+    if asked.run_id:
+        folder, lock = _named(RunFolder(journals / asked.run_id))
+    elif resume and (found := _unfinished(journals, asked)):
+        folder, lock = found
+    else:
+        folder, lock = _named(RunFolder(journals / new_id()))
+    try:
+        return _next_attempt(asked, folder, lock, settings, resume=resume)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _named(folder: RunFolder) -> tuple[RunFolder, Lock]:
+    folder.path.mkdir(exist_ok=True)
+    lock = Lock(folder.lock)
+    if not _in_time(lock.acquire):
+        raise RunBusy(folder.run_id, folder.lock)
+    return folder, lock
+
+
+def _in_time(succeeds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while not (done := succeeds()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return done
+
+
+def _unfinished(journals: Path, asked: RunFile) -> tuple[RunFolder, Lock] | None:
+    """The last run of this experiment and name that nobody trains and that may go on."""
+    candidates = [folder for folder in reversed(run_folders(journals)) if _is_alike(folder.read(), asked)]
+    found: list[tuple[RunFolder, Lock]] = []
+
+    def take() -> bool:
+        """Whether there is nothing to wait for: one was taken, or none is held by another process."""
+        is_any_busy = False
+        for folder in candidates:
+            lock = Lock(folder.lock)
+            if not lock.acquire():
+                is_any_busy = True
+            elif final_outcome(folder) is None:
+                found.append((folder, lock))
+                return True
+            else:
+                lock.release()
+        return not is_any_busy
+
+    _in_time(take)
+    return found[0] if found else None
+
+
+def _is_alike(run: RunFile, asked: RunFile) -> bool:
+    """A run whose params were others is another run, and says so."""
+    if (run.experiment, run.name) != (asked.experiment, asked.name):
+        return False
+    if changed := _changed(run, asked):
+        logger.info("run %s does not go on: %s", run.run_id, changed)
+    return not changed
+
+
+def _changed(run: RunFile, asked: RunFile) -> str:
+    both = run.params.keys() & asked.params.keys()
+    return ", ".join(
+        f"param {key!r} was {run.params[key]!r} and is {asked.params[key]!r}"
+        for key in sorted(both)
+        if not same(run.params[key], asked.params[key])
+    )
+
+
+def _next_attempt(
+    asked: RunFile, folder: RunFolder, lock: Lock, settings: TrackingSettings, *, resume: bool
+) -> Begun:
+    is_new = not folder.file.exists()
+    run = asked if is_new else folder.read()
+    if is_new:
+        run = msgspec.structs.replace(asked, run_id=folder.run_id)
+        saved = _ask(folder.run_id, settings) if asked.run_id and resume else None
+    else:
+        _check_same(run, asked)
+        saved = last_saved(folder) if resume else None
+    if outcome := final_outcome(folder):
+        raise RunOver(run.run_id, outcome)
+    clear_unpacked(folder.attempts())
+    attempt = _make_folder(folder)
+    try:
+        if saved is not None:
+            unpack_saved(run.run_id, saved, attempt, settings)
+        if is_new:
+            write_file(folder.file, run)
+        write_file(attempt.file, _describe(attempt, saved))
+    except BaseException:
+        shutil.rmtree(attempt.path, ignore_errors=True)
+        raise
+    return Begun(run, folder, attempt, lock, saved, run.params if is_new else all_params(folder), is_new)
+
+
+def _ask(run_id: str, settings: TrackingSettings) -> Saved | None:
+    """A run that was named and is not known here may have begun on another machine."""
+    if settings.offline:
+        return None
+    saved, problem = ask_saved(run_id, settings)
+    if problem:
+        logger.warning("whether run %s has a checkpoint elsewhere is not known: %s", run_id, problem)
+    return saved
+
+
+def _check_same(run: RunFile, asked: RunFile) -> None:
+    if run.experiment != asked.experiment:
+        raise Misused(f"run {run.run_id} belongs to experiment {run.experiment!r}, not {asked.experiment!r}")
+    if changed := _changed(run, asked):
+        raise Misused(f"run {run.run_id} cannot go on as another one: {changed}")
+
+
+def _make_folder(folder: RunFolder) -> AttemptFolder:
+    numbers = [int(path.name) for path in folder.path.iterdir() if path.name.isdecimal()]
+    attempt = folder.attempt(max(numbers, default=0) + 1)
+    attempt.path.mkdir()
+    return attempt
+
+
+def _describe(attempt: AttemptFolder, saved: Saved | None) -> AttemptFile:
+    host = os.uname().nodename[:MAX_HOST_CHARS]
+    return AttemptFile(
+        number=attempt.number,
+        worker=f"{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
+        resume=saved is not None,
+        started_at=time.time_ns() // 1000,
+        pid=os.getpid(),
+    )

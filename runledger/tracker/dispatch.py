@@ -1,0 +1,233 @@
+"""The one write path for decisions: load, decide, append, and once more if somebody else was first.
+
+`dispatch` is for one command, `dispatch_all` for several, possibly of several aggregates, appended
+together or not at all. `record` is the path for telemetry: no decision, no folding. A command that
+repeats what is already so appends nothing, and then `within` does not run either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from runledger.tracker import events
+from runledger.tracker.aggregates import registry
+from runledger.tracker.aggregates.registry import Aggregate, AnyCommand
+from runledger.tracker.envelope import Fence, Metadata, NewEvent, Recorded, Write
+from runledger.tracker.errors import BadInput, NotFound, WrongExpectedVersion
+from runledger.tracker.events.base import Event
+from runledger.tracker.ids import Stream, new_event_id
+from runledger.tracker.states import Folded, States
+
+MAX_TRIES = 8
+"""How often a decision is taken anew because the stream had moved on meanwhile."""
+
+State = TypeVar("State")
+
+
+class EventLog(Protocol):
+    """What dispatching needs of a log: `tracker.store.log.Log`, or one in memory."""
+
+    def append(
+        self,
+        *writes: Write,
+        fence: Fence | None = None,
+        within: Callable[[Any], None] | None = None,
+    ) -> int:
+        """All or nothing; the position of the last event."""
+
+    def read(self, stream: Stream, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
+        """The stream's events in order."""
+
+    def read_on(self, stream: Stream, version: int, event_id: UUID) -> list[Recorded] | None:
+        """What follows in the stream on this very event, at this version; None where it is not there."""
+
+    def head(self) -> int:
+        """The position of the last event of the log; 0 for an empty one."""
+
+
+class Dispatched(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a command. Of several: position of the last event, stream and version of the first."""
+
+    position: int
+    """Readers that have seen it have seen this: the head where nothing had to be appended."""
+    stream: Stream
+    version: int
+    events: tuple[Event, ...]
+
+
+class _Pending:
+    """A stream as it will be once the decisions taken so far are appended."""
+
+    def __init__(self, aggregate: Aggregate[Any], stream: Stream, folded: Folded) -> None:
+        self.aggregate = aggregate
+        self.stream = stream
+        self.expected_version = folded.version
+        self.events: list[Event] = []
+        self.state = folded.state
+        self.size_bytes = folded.size_bytes
+
+    @property
+    def version(self) -> int:
+        return self.expected_version + len(self.events)
+
+    def decide(self, command: AnyCommand) -> None:
+        for event in self.aggregate.decide(self.state, command):
+            self.size_bytes += _size_of(event)
+            self.state = self.aggregate.evolve(self.state, event)
+            self.events.append(event)
+
+
+class Dispatcher:
+    """Takes decisions on a log. Safe to share between threads if the log is."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        *,
+        clock: Callable[[], datetime],
+        new_event_id: Callable[[], UUID] = new_event_id,
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._new_event_id = new_event_id
+        self._states = States(log)
+
+    def dispatch(
+        self,
+        command: AnyCommand,
+        metadata: Metadata,
+        *,
+        fence: Fence | None = None,
+        within: Callable[[Any], None] | None = None,
+        expected_version: int | None = None,
+        occurred_at: datetime | None = None,
+    ) -> Dispatched:
+        """Decide on one command. With `expected_version` the stream must be at that very version.
+
+        `occurred_at` is when it happened, by the clock of whoever tells it later than that. Raises what
+        `decide` raises, `WrongExpectedVersion`, `Fenced` and `StoreUnavailable`.
+        """
+        return self._dispatch((command,), metadata, fence, within, expected_version, occurred_at)
+
+    def dispatch_all(
+        self,
+        *commands: AnyCommand,
+        metadata: Metadata,
+        fence: Fence | None = None,
+        within: Callable[[Any], None] | None = None,
+        expected_version: int | None = None,
+        occurred_at: datetime | None = None,
+    ) -> Dispatched:
+        """Decide on each command in the state that those before it leave; append all of it at once.
+
+        With `expected_version` every stream that is named must be at that very version: for several commands
+        to one aggregate.
+        """
+        if not commands:
+            raise ValueError("nothing to dispatch")
+        return self._dispatch(commands, metadata, fence, within, expected_version, occurred_at)
+
+    def record(
+        self,
+        stream: Stream,
+        expected_version: int,
+        events: Sequence[NewEvent],
+        *,
+        fence: Fence | None = None,
+    ) -> int:
+        """Append telemetry; its ids are the writer's, so that the same batch again changes nothing."""
+        write = Write(stream=stream, expected_version=expected_version, events=tuple(events))
+        return self._log.append(write, fence=fence)
+
+    def find(self, aggregate: Aggregate[State], id: str) -> State | None:
+        """The state after all events, or None for an aggregate that has none."""
+        state: State | None = self._states.at(aggregate, aggregate.stream(id)).state
+        return state
+
+    def load(self, aggregate: Aggregate[State], id: str) -> State:
+        """The state after all events. Raises `NotFound`."""
+        state = self.find(aggregate, id)
+        if state is None:
+            raise NotFound(aggregate.kind, id)
+        return state
+
+    def _dispatch(
+        self,
+        commands: Sequence[AnyCommand],
+        metadata: Metadata,
+        fence: Fence | None,
+        within: Callable[[Any], None] | None,
+        expected_version: int | None,
+        occurred_at: datetime | None,
+    ) -> Dispatched:
+        for tries_left in reversed(range(MAX_TRIES)):
+            pending = self._decide(commands, expected_version)
+            try:
+                return self._append(pending, metadata, fence, within, occurred_at or self._clock())
+            except WrongExpectedVersion:
+                if expected_version is not None or not tries_left:
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _decide(self, commands: Sequence[AnyCommand], expected_version: int | None) -> list[_Pending]:
+        pending: dict[Stream, _Pending] = {}
+        for command in commands:
+            aggregate, stream = registry.of(command)
+            if stream not in pending:
+                pending[stream] = _Pending(aggregate, stream, self._states.at(aggregate, stream))
+                _check_version(pending[stream], expected_version)
+            pending[stream].decide(command)
+        return list(pending.values())
+
+    def _append(
+        self,
+        pending: Sequence[_Pending],
+        metadata: Metadata,
+        fence: Fence | None,
+        within: Callable[[Any], None] | None,
+        occurred_at: datetime,
+    ) -> Dispatched:
+        changed = [each for each in pending if each.events]
+        writes = [self._write(each, metadata, occurred_at) for each in changed]
+        position = self._log.append(*writes, fence=fence, within=within) if writes else self._log.head()
+        for each, write in zip(changed, writes, strict=True):
+            last_id = write.events[-1].event_id
+            self._states.keep(each.stream, Folded(each.version, last_id, each.size_bytes, each.state))
+        return Dispatched(
+            position=position,
+            stream=pending[0].stream,
+            version=pending[0].version,
+            events=tuple(event for each in pending for event in each.events),
+        )
+
+    def _write(self, pending: _Pending, metadata: Metadata, occurred_at: datetime) -> Write:
+        return Write(
+            stream=pending.stream,
+            expected_version=pending.expected_version,
+            events=tuple(
+                NewEvent(
+                    event_id=self._new_event_id(), event=event, occurred_at=occurred_at, metadata=metadata
+                )
+                for event in pending.events
+            ),
+        )
+
+
+def _check_version(pending: _Pending, expected_version: int | None) -> None:
+    if expected_version is not None and pending.expected_version != expected_version:
+        raise WrongExpectedVersion(pending.stream, expected_version, pending.expected_version)
+
+
+def _size_of(event: Event) -> int:
+    """In bytes. JSON knows integers and texts that the log does not: refused here, wherever they stand."""
+    try:
+        return len(events.encode(event))
+    except OverflowError:
+        raise BadInput("$", "an integer does not fit into 64 bits") from None
+    except UnicodeEncodeError:
+        raise BadInput("$", "a text is not valid Unicode") from None

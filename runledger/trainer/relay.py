@@ -1,0 +1,122 @@
+"""From the log to the broker: what asks for an attempt becomes one dispatch row and a message.
+
+The log is the outbox. Rows and cursor move in one transaction; the sending follows, and is repeated
+where it was not noted down: a message only wakes, so a second one is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runledger.tracker.aggregates import registry
+from runledger.tracker.aggregates.run import Run
+from runledger.tracker.envelope import Recorded
+from runledger.tracker.errors import CursorMoved
+from runledger.tracker.events.run import (
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunPaused,
+    RunRequested,
+    RunResumed,
+    RunRetried,
+)
+from runledger.tracker.ids import Stream
+from runledger.tracker.store import dispatches
+from runledger.tracker.store.cursors import advance, read_cursor
+from runledger.tracker.store.dispatches import Dispatch
+from runledger.tracker.store.engine import read, write
+from runledger.tracker.store.log import Log, Page
+from runledger.tracker.store.tables import cursors
+from runledger.trainer import prometheus
+
+CURSOR = "relay"
+ASKING = (RunRequested.tag, RunRetried.tag, RunResumed.tag)
+ENDING = (RunCancelled.tag, RunPaused.tag, RunCompleted.tag, RunFailed.tag)
+STRIDE = 1_000
+"""The cursor moves without need only once so many positions have passed."""
+
+Send = Callable[[Dispatch], None]
+
+
+class Relay:
+    """Any number of them may run on one log: the cursor moves by compare-and-set."""
+
+    def __init__(self, log: Log, send: Send) -> None:
+        self._log = log
+        self._send = send
+        self._cursor: int | None = None
+        self._scanned = 0
+
+    def step(self) -> bool:
+        """Take what is new, send what waits. Whether there was anything to do: telemetry gives it nothing."""
+        try:
+            moved = self._take()
+        except CursorMoved:
+            self._cursor = None
+            moved = True
+        return self._send_waiting() or moved
+
+    def _take(self) -> bool:
+        if self._cursor is None:
+            with read(self._log.engine) as conn:
+                self._cursor = self._scanned = read_cursor(conn, cursors, CURSOR)
+        page = self._log.tail(self._scanned, kinds=("run",))
+        if page.scanned == self._scanned:
+            return False
+        asking = [each for each in page.events if each.type in ASKING or each.type in ENDING]
+        if asking or page.scanned - self._cursor >= STRIDE:
+            self._move(self._cursor, page, asking)
+        is_far_behind = page.scanned - self._scanned >= STRIDE
+        self._scanned = page.scanned
+        return bool(asking) or is_far_behind
+
+    def _move(self, cursor: int, page: Page, found: list[Recorded]) -> None:
+        states = [(each, self._run_at(each)) for each in found]
+        with write(self._log.engine) as conn:
+            advance(conn, cursors, CURSOR, cursor, page.scanned)
+            for recorded, run in states:
+                if recorded.type in ENDING:
+                    dispatches.mark_done(conn, recorded.stream, run.attempt)
+                elif not run.requested.external:
+                    dispatches.add(conn, row_of(recorded, run))
+        self._cursor = page.scanned
+
+    def _run_at(self, recorded: Recorded) -> Run:
+        """The run right after the event."""
+        state: Run | None = None
+        for each in self._log.read(recorded.stream, limit=recorded.version):
+            state = registry.RUN.evolve(state, each.event)
+        if state is None:
+            raise LookupError(f"no events in {recorded.stream}")
+        return state
+
+    def _send_waiting(self) -> bool:
+        with read(self._log.engine) as conn:
+            waiting = dispatches.pending(conn)
+        for row in waiting:
+            send(self._log, self._send, row)
+            prometheus.SENT.labels("new").inc()
+        return bool(waiting)
+
+
+def send(log: Log, send: Send, row: Dispatch) -> None:
+    """Send, then note it down."""
+    send(row)
+    with write(log.engine) as conn:
+        dispatches.mark_sent(conn, row.stream, row.attempt)
+
+
+def row_of(recorded: Recorded, run: Run) -> Dispatch:
+    requested = run.requested
+    return Dispatch(
+        stream=Stream(recorded.stream),
+        attempt=run.attempt,
+        position=recorded.position,
+        recipe=requested.spec.recipe,
+        recipe_digest=requested.spec.digest,
+        priority=requested.priority,
+        device=requested.device,
+        labels=requested.worker_labels,
+        requested_at=recorded.recorded_at,
+    )

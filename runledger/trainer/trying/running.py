@@ -1,0 +1,113 @@
+"""One attempt of a rehearsal, from the recipe's call to the summary of what it has left."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from runledger.tracker.events.base import Score
+from runledger.trainer.artifacts import spelled
+from runledger.trainer.recipe import Recipe
+from runledger.trainer.trying import settled
+from runledger.trainer.trying.context import RehearsalContext, in_words
+from runledger.trainer.trying.settled import Settled
+from runledger.trainer.trying.view import View
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    step: int
+    scores: tuple[Score, ...]
+    predictions: str
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """How it ended and what it has left, in memory and in the folder."""
+
+    recipe: str
+    outcome: Literal["completed", "stopped", "failed"]
+    folder: str
+    attempt: int
+    step: int | None
+    seconds: float
+    metrics: dict[str, float | str]
+    evaluations: tuple[Evaluation, ...] = ()
+    checkpoints: tuple[str, ...] = ()
+    artifacts: dict[str, str] = {}
+    error: str | None = None
+
+    def lines(self) -> list[str]:
+        """In words, for people."""
+        where = "" if self.step is None else f" at step {self.step}"
+        told = [("folder", self.folder)]
+        told += [(key, f"{float(value):.4g}") for key, value in self.metrics.items()]
+        for found in self.evaluations[-1:]:
+            told += [("score", in_words(score)) for score in found.scores]
+            told += [("predictions", found.predictions)]
+        told += [("checkpoint", path) for path in self.checkpoints[-1:]]
+        told += [("artifact", path) for path in self.artifacts.values()]
+        if self.error is not None:
+            told += [("error", self.error)]
+        width = max(len(name) for name, _ in told)
+        lines = [f"{self.outcome}{where} in {self.seconds:.1f} s"]
+        lines += [f"  {name:<{width}}  {value}" for name, value in told]
+        if self.outcome != "completed" and self.checkpoints:
+            lines += [f"go on with: runledger try --resume {self.folder}"]
+        return lines
+
+
+def run(plan: Settled, recipe: Recipe[Any], folder: Path, view: View, stop: threading.Event) -> Summary:
+    """The next attempt of the rehearsal. Whatever the recipe raises is the outcome."""
+    number = len(settled.attempts(folder)) + 1
+    context = RehearsalContext(
+        folder / str(number),
+        view,
+        stop,
+        datasets={path.stem: path for path in (folder / "datasets").glob("*.jsonl")},
+        benchmarks=[each.as_benchmark() for each in plan.benchmarks],
+        scorers=plan.scorers(),
+        checkpoint_folder=settled.last_checkpoint(folder),
+        attempt=number,
+    )
+    began = time.perf_counter()
+    metrics: Mapping[str, float] = {}
+    error: str | None = None
+    try:
+        metrics = recipe.train(msgspec.convert(plan.values, recipe.spec), context) or {}
+    except Exception as problem:  # noqa: BLE001 — how it ended is the result
+        traceback.print_exc()
+        error = f"{type(problem).__qualname__}: {problem}"
+    finally:
+        context.close()
+    return _summary(plan, folder, context, metrics, error, time.perf_counter() - began)
+
+
+def _summary(
+    plan: Settled,
+    folder: Path,
+    context: RehearsalContext,
+    metrics: Mapping[str, float],
+    error: str | None,
+    seconds: float,
+) -> Summary:
+    return Summary(
+        recipe=plan.recipe,
+        outcome="failed" if error is not None else "stopped" if context.was_told else "completed",
+        folder=str(folder),
+        attempt=context.attempt,
+        step=context.last_step,
+        seconds=round(seconds, 3),
+        metrics={key: spelled(float(value)) for key, value in metrics.items()},
+        evaluations=tuple(
+            Evaluation(step=each.step, scores=each.scores, predictions=str(each.predictions))
+            for each in context.evaluations
+        ),
+        checkpoints=tuple(str(saved.folder) for saved in context.checkpoints),
+        artifacts={path: str(kept) for path, kept in context.artifacts.items()},
+        error=error,
+    )
