@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from runledger.api.courier.door import Door
-from runledger.api.courier.errors import RefusedFact
-from runledger.tracker.aggregates.run import LoseAttempt, RequestCancellation
+from runledger.tracker.aggregates.run import RequestCancellation
 from runledger.tracker.envelope import to_micros
 from runledger.tracker.errors import GaveUp
 from runledger.tracker.events.run import RunAttemptLost, RunCompleted, RunFailed
-from runledger.tracker.ids import run_stream, telemetry_stream
-from runledger.tracker.journal import Ended, Environment, Mark, Params, Points, encode_frame
+from runledger.tracker.ids import run_stream
+from runledger.tracker.journal import Environment, Mark, Params, Points
 from runledger.tracker.store import leases
 from runledger.tracker.store.engine import read
 from tests.api.courier.journals import BEGAN, SECOND, Shipping, WrittenRun, point, ship
-from tests.api.courier.tracker import LOSE_ANSWER, LOSE_REQUEST, Asked, Meddler, Refuse, Tracker, Verdict
+from tests.api.courier.tracker import (
+    LOSE_ANSWER,
+    LOSE_REQUEST,
+    Asked,
+    Meddler,
+    Tracker,
+    Verdict,
+    cancel,
+    lose,
+)
 from tests.system.installation import until
-from tests.trainer.world import SOMEBODY
 
 Meddle = Callable[[Callable[[Asked], Verdict]], Meddler]
 
@@ -151,7 +156,7 @@ def test_an_end_that_did_not_get_through_is_told_although_the_lease_has_expired_
     meddler = meddle(lambda asked: LOSE_REQUEST if asked.path.endswith("/end") else None)
     with pytest.raises(GaveUp):
         ship(run, meddler.url, flush_seconds=0.5)
-    lose(tracker, run)
+    lose(tracker, run.run_id)
     ship(run, tracker.url)
     assert tracker.world.tags(run.run_id)[-2:] == ["RunAttemptReturned", "RunCompleted"]
 
@@ -273,7 +278,7 @@ def test_what_people_ask_for_reaches_the_training(tracker: Tracker, run: Written
     attempt = run.attempt()
     shipping = Shipping(run, tracker.url, lease_seconds=1)
     until(lambda: "RunStarted" in tracker.world.tags(run.run_id), 20, "the start")
-    cancel(tracker, run)
+    cancel(tracker, run.run_id)
     until(lambda: attempt.folder.read_control().stop == "cancel", 20, "the request")
     attempt.end("stopped", step=3)
     shipping.wait()
@@ -302,7 +307,7 @@ def test_a_lease_that_was_lost_is_taken_again(tracker: Tracker, run: WrittenRun)
     attempt.steps(1, 3, mark=1)
     shipping = Shipping(run, tracker.url, lease_seconds=2)
     until(lambda: tracker.world.points(run.run_id, 1), 20, "the first batch")
-    lose(tracker, run)
+    lose(tracker, run.run_id)
     until(lambda: "RunAttemptReturned" in tracker.world.tags(run.run_id), 20, "the return")
     attempt.checkpoint(3, mark=1)
     attempt.end()
@@ -317,7 +322,7 @@ def test_a_training_whose_attempt_is_over_is_stopped(tracker: Tracker, run: Writ
     attempt = run.attempt()
     shipping = Shipping(run, tracker.url, lease_seconds=1)
     until(lambda: "RunStarted" in tracker.world.tags(run.run_id), 20, "the start")
-    lose(tracker, run, RequestCancellation(run_id=run.run_id))
+    lose(tracker, run.run_id, RequestCancellation(run_id=run.run_id))
     assert tracker.world.tags(run.run_id)[-1] == "RunCancelled"
     until(lambda: attempt.folder.read_control().stop is not None, 20, "the request")
     attempt.end("stopped")
@@ -331,7 +336,7 @@ def test_where_another_attempt_has_begun_only_telemetry_is_told(tracker: Tracker
     attempt.steps(1, 3, mark=1)
     shipping = Shipping(run, tracker.url, lease_seconds=60)
     until(lambda: tracker.world.points(run.run_id, 1), 20, "the first batch")
-    lose(tracker, run)
+    lose(tracker, run.run_id)
     with Door(tracker.url) as door:
         door.start(run.run_id, "another-node")
     attempt.steps(4, 5, mark=2)
@@ -353,283 +358,11 @@ def test_a_run_that_another_process_still_holds_is_waited_for(tracker: Tracker, 
     attempt.steps(1, 3, mark=1)
     shipping = Shipping(run, tracker.url)
     until(lambda: "was started already by the-dead-node" in attempt.folder.read_control().problem, 20, "word")
-    lose(tracker, run)
+    lose(tracker, run.run_id)
     until(lambda: tracker.world.points(run.run_id, 2), 20, "the second attempt")
     attempt.end()
     shipping.wait()
     assert tracker.world.tags(run.run_id)[-3:] == ["RunRetried", "RunStarted", "RunCompleted"]
-
-
-def cancel(tracker: Tracker, run: WrittenRun) -> None:
-    tracker.world.dispatcher.dispatch(RequestCancellation(run_id=run.run_id), SOMEBODY)
-
-
-def lose(tracker: Tracker, run: WrittenRun, *asked: RequestCancellation) -> None:
-    """As the reconciler does it for a lease that has expired, just after something was asked of the run."""
-    stream = run_stream(run.run_id)
-    with read(tracker.world.engine) as conn:
-        lease = leases.get(conn, stream)
-    assert lease is not None
-
-    def revoke(conn: Connection) -> None:
-        assert leases.revoke(conn, stream, lease.epoch)
-
-    command = LoseAttempt(run_id=run.run_id, attempt=1)
-    tracker.world.dispatcher.dispatch_all(*asked, command, metadata=SOMEBODY, within=revoke)
-
-
-class TestOutages:
-    def test_nothing_is_lost_or_doubled_where_requests_and_answers_are(
-        self, tracker_on_each: Tracker, run: WrittenRun
-    ) -> None:
-        """Of all requests a third are lost, and of a third the answers."""
-        chance = random.Random(7)
-        meddler = Meddler(
-            tracker_on_each.port, lambda asked: chance.choice((LOSE_REQUEST, LOSE_ANSWER, None))
-        )
-        attempt = run.attempt()
-        for mark in range(1, 6):
-            attempt.steps(3 * mark - 2, 3 * mark, mark=mark)
-            attempt.checkpoint(3 * mark, mark=mark)
-        attempt.print(b"a" * 300_000)
-        attempt.artifact("a.txt", b"a" * 100_000)
-        attempt.end()
-        ship(run, meddler.url)
-        meddler.close()
-        world = tracker_on_each.world
-        assert [step for _, step, _ in world.curve(run.run_id)] == list(range(1, 16))
-        assert world.output(run.run_id) == "a" * 300_000
-        assert world.tags(run.run_id) == [
-            "RunRequested",
-            "RunStarted",
-            *["RunCheckpointed"] * 5,
-            "RunArtifactRecorded",
-            "RunCompleted",
-        ]
-        saved = world.run(run.run_id).checkpoints
-        assert [len(world.points(run.run_id, 1, each.covers)) for each in saved] == [3, 6, 9, 12, 15]
-
-    def test_a_busy_tracker_is_left_alone_for_as_long_as_it_asks(
-        self, tracker: Tracker, run: WrittenRun, meddle: Meddle
-    ) -> None:
-        busy = Refuse(429, headers=(("Retry-After", "1"),))
-        meddler = meddle(lambda asked: busy if asked.path.endswith("/metrics") and asked.count == 1 else None)
-        attempt = run.attempt()
-        attempt.steps(1, 3, mark=1)
-        attempt.end()
-        ship(run, meddler.url)
-        assert len(tracker.world.points(run.run_id, 1)) == 3
-        assert sum(asked.path.endswith("/metrics") for asked in meddler.asked) == 2
-
-    def test_the_training_is_told_that_its_tracker_is_away_and_back(
-        self, tracker: Tracker, run: WrittenRun
-    ) -> None:
-        attempt = run.attempt()
-        shipping = Shipping(run, tracker.url, lease_seconds=1)
-        until(lambda: attempt.folder.read_control().state == "online", 20, "the tracker")
-        tracker.stop()
-        found = until(
-            lambda: found if (found := attempt.folder.read_control()).state == "offline" else None,
-            20,
-            "the outage",
-        )
-        assert tracker.url in found.problem
-        attempt.steps(1, 3, mark=1)
-        tracker.start()
-        until(lambda: attempt.folder.read_control().state == "online", 20, "the tracker")
-        attempt.end()
-        shipping.wait()
-        assert len(tracker.world.points(run.run_id, 1)) == 3
-
-    def test_a_tracker_that_stays_away_is_given_up_once_the_training_is_dead(self, run: WrittenRun) -> None:
-        run.attempt().steps(1, 3, mark=1)
-        with pytest.raises(GaveUp):
-            ship(run, "http://127.0.0.1:1", flush_seconds=0.2)
-        assert run.folder.attempts()[0].read_control().state == "offline"
-
-    def test_a_token_that_comes_later_is_enough(
-        self, tracker: Tracker, run: WrittenRun, meddle: Meddle
-    ) -> None:
-        denial = Refuse(401, b'{"type": "urn:runledger:problem:unauthorized", "detail": "no token"}')
-        meddler = meddle(lambda asked: denial if asked.count <= 1 and "attempts" in asked.path else None)
-        attempt = run.attempt()
-        attempt.end()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("runledger.api.courier.delivery.DENIED_SECONDS", 0.1)
-            shipping = Shipping(run, meddler.url)
-            shipping.wait()
-        assert shipping.problem is None
-        assert tracker.world.tags(run.run_id)[-1] == "RunCompleted"
-
-    def test_a_tracker_that_has_forgotten_is_told_from_the_start(
-        self, tracker: Tracker, run: WrittenRun, meddle: Meddle
-    ) -> None:
-        """A batch that it said to have is not there: the answer to the second says so."""
-        behind = Refuse(
-            409,
-            b'{"type": "urn:runledger:problem:not-next", "detail": "d", "version": 0, "batches": 0,'
-            b' "output_bytes": 0}',
-        )
-        meddler = meddle(
-            lambda asked: behind if asked.path.endswith("/metrics") and asked.count == 3 else None
-        )
-        attempt = run.attempt()
-        for mark in (1, 2, 3):
-            attempt.steps(3 * mark - 2, 3 * mark, mark=mark)
-        attempt.end()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("runledger.api.courier.delivery.LONGEST_PAUSE_SECONDS", 0.01)
-            ship(run, meddler.url)
-        assert [step for _, step, _ in tracker.world.curve(run.run_id)] == list(range(1, 10))
-
-    def test_an_end_that_finds_no_attempt_is_not_taken_for_told(
-        self, tracker: Tracker, run: WrittenRun, meddle: Meddle
-    ) -> None:
-        gone = Refuse(404, b'{"type": "urn:runledger:problem:not-found", "detail": "no run"}')
-        meddler = meddle(lambda asked: gone if asked.path.endswith("/end") else None)
-        attempt = run.attempt()
-        attempt.end()
-        with pytest.raises(GaveUp):
-            ship(run, meddler.url)
-        ship(run, tracker.url)
-        assert tracker.world.tags(run.run_id)[-1] == "RunCompleted"
-
-
-class TestRefusals:
-    def test_what_the_tracker_refuses_is_set_aside_and_the_rest_goes_on(
-        self, tracker: Tracker, run: WrittenRun
-    ) -> None:
-        attempt = run.attempt()
-        attempt.artifact("../escape", b"file")
-        attempt.steps(1, 3, mark=1)
-        attempt.checkpoint(3, mark=1)
-        attempt.end()
-        tally = ship(run, tracker.url)
-        assert tracker.world.tags(run.run_id)[-2:] == ["RunCheckpointed", "RunCompleted"]
-        kept = (attempt.folder.path / "refused.jsonl").read_text()
-        assert "../escape" in kept
-        assert tally.set_aside == 1
-        assert b"file" in attempt.staged()
-
-    def test_a_batch_that_is_refused_closes_up(self, tracker: Tracker, run: WrittenRun) -> None:
-        """Those after it take its number, also for a courier that knows no more than the disk does."""
-        attempt = run.attempt()
-        attempt.steps(1, 2, mark=1)
-        attempt.write(point(3, key="k" * 300), Mark(number=2))
-        attempt.steps(4, 5, mark=3)
-        attempt.checkpoint(5, mark=3)
-        attempt.end("failed")
-        ship(run, tracker.url)
-        head = tracker.world.log.head()
-        attempt.folder.place.unlink()
-        ship(run, tracker.url)
-        assert tracker.world.log.head() == head
-        assert [step for _, step, _ in tracker.world.curve(run.run_id)] == [1, 2, 4, 5]
-        saved = tracker.world.run(run.run_id).checkpoints[0]
-        assert len(tracker.world.points(run.run_id, 1, saved.covers)) == 4
-        assert len((attempt.folder.path / "refused.jsonl").read_text().splitlines()) == 1
-
-    def test_a_damaged_mark_costs_no_batch(self, tracker: Tracker, run: WrittenRun) -> None:
-        attempt = run.attempt()
-        attempt.steps(1, 2, mark=1)
-        attempt.write(point(3))
-        with attempt.folder.journal.open("ab") as file:
-            file.write(encode_frame(Mark(number=2))[:-1] + b"\xff")
-        attempt.steps(4, 5, mark=3)
-        attempt.checkpoint(5, mark=3)
-        attempt.end("failed")
-        ship(run, tracker.url)
-        assert [step for _, step, _ in tracker.world.curve(run.run_id)] == [1, 2, 3, 4, 5]
-        saved = tracker.world.run(run.run_id).checkpoints[0]
-        assert len(tracker.world.points(run.run_id, 1, saved.covers)) == 5
-
-    def test_an_end_that_is_refused_is_told_bare(self, tracker: Tracker, run: WrittenRun) -> None:
-        run.attempt().end(metrics={"k" * 300: 1.0})
-        ship(run, tracker.url)
-        assert tracker.world.tags(run.run_id)[-1] == "RunCompleted"
-
-    def test_a_run_that_is_refused_is_told_to_its_training(self, tracker: Tracker, journals: Path) -> None:
-        run = WrittenRun(journals, experiment="")
-        attempt = run.attempt()
-        attempt.end()
-        with pytest.raises(RefusedFact):
-            ship(run, tracker.url)
-        assert "does not take the run" in attempt.folder.read_control().problem
-
-    def test_a_training_goes_not_on_in_vain(self, tracker: Tracker, run: WrittenRun) -> None:
-        """The attempt before was killed after somebody had asked to cancel the run."""
-        run.attempt()
-        first = Shipping(run, tracker.url)
-        until(lambda: "RunStarted" in tracker.world.tags(run.run_id), 20, "the start")
-        cancel(tracker, run)
-        second = run.attempt()
-        first.die()
-        first.wait()
-        assert tracker.world.run(run.run_id).status == "cancelled"
-        with pytest.raises(RefusedFact):
-            ship(run, tracker.url)
-        assert second.folder.read_control().stop == "cancel"
-
-
-class TestTheDisk:
-    def test_a_run_that_is_over_is_removed(self, tracker: Tracker, run: WrittenRun) -> None:
-        run.attempt().end()
-        ship(run, tracker.url)
-        assert not run.folder.path.exists()
-
-    def test_a_run_that_may_go_on_keeps_its_last_checkpoint_alone(
-        self, tracker: Tracker, run: WrittenRun
-    ) -> None:
-        attempt = run.attempt()
-        for step in (1, 2, 3):
-            attempt.steps(step, step, mark=step)
-            attempt.checkpoint(step, mark=step)
-        attempt.artifact("a.txt", b"an artifact")
-        attempt.end("failed")
-        ship(run, tracker.url)
-        assert attempt.staged() == [b"state 3"]
-        place = attempt.folder.read_place()
-        assert place is not None
-        assert place.is_told
-
-    def test_a_blob_that_the_tracker_has_is_not_sent_again(
-        self, tracker: Tracker, run: WrittenRun, meddle: Meddle
-    ) -> None:
-        tracker.world.blobs.put_bytes(b"an artifact")
-        attempt = run.attempt()
-        attempt.artifact("a.txt", b"an artifact")
-        attempt.artifact("b.txt", b"an artifact")
-        attempt.end()
-        meddler = meddle(lambda asked: None)
-        ship(run, meddler.url)
-        assert not any(asked.method == "PUT" for asked in meddler.asked)
-        assert tracker.world.tags(run.run_id)[-3:] == ["RunArtifactRecorded"] * 2 + ["RunCompleted"]
-
-    def test_a_torn_tail_is_left_out(self, tracker: Tracker, run: WrittenRun) -> None:
-        attempt = run.attempt()
-        attempt.steps(1, 2, mark=1)
-        with attempt.folder.journal.open("ab") as file:
-            file.write(encode_frame(Ended(outcome="completed"))[:-3])
-        ship(run, tracker.url)
-        assert tracker.world.tags(run.run_id)[-2:] == ["RunAttemptLost", "RunFailed"]
-        assert len(tracker.world.log.read(telemetry_stream(run.run_id, 1))) == 1
-
-    def test_a_checkpoint_far_behind_finds_what_it_covers(
-        self, tracker: Tracker, run: WrittenRun, meddle: Meddle
-    ) -> None:
-        """A courier that starts anew does not know where the batches lie that an earlier one has sent."""
-        attempt = run.attempt()
-        for mark in range(1, 41):
-            attempt.steps(mark, mark, mark=mark)
-        attempt.checkpoint(3, mark=3)
-        attempt.end()
-        refuse = Refuse(503)
-        meddler = meddle(lambda asked: refuse if asked.path.endswith("/checkpoints") else None)
-        with pytest.raises(GaveUp):
-            ship(run, meddler.url, flush_seconds=0.5)
-        ship(run, tracker.url)
-        saved = tracker.world.run(run.run_id).checkpoints[0]
-        assert [step for _, step, _ in tracker.world.points(run.run_id, 1, saved.covers)] == [1, 2, 3]
 
 
 def test_the_lease_is_let_go_of_with_the_end(tracker: Tracker, run: WrittenRun) -> None:

@@ -188,7 +188,7 @@ def test_a_bad_setting_is_named(run: WrittenRun) -> None:
 
 
 def test_it_loads_nothing_that_only_servers_need() -> None:
-    code = "import sys, api.courier.__main__; print(*sys.modules)"
+    code = "import sys, runledger.api.courier.__main__; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     heavy = {"litestar", "sqlalchemy", "jax", "numpy", "fsspec", "httpx", "asyncio", "click", "rich"}
     assert heavy.isdisjoint(done.stdout.split())

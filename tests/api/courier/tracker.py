@@ -12,14 +12,18 @@ from typing import Any, NamedTuple
 
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
+from sqlalchemy import Connection
 
 from runledger.api.app import create_app
 from runledger.api.backend import backend_over
 from runledger.api.cli.preflight import free_port
 from runledger.api.settings import ApiSettings
+from runledger.tracker.aggregates.run import LoseAttempt, RequestCancellation
 from runledger.tracker.blobs import Blobs
-from runledger.tracker.store.engine import open_ledger, open_views
-from tests.trainer.world import World
+from runledger.tracker.ids import RunId, run_stream
+from runledger.tracker.store import leases
+from runledger.tracker.store.engine import open_ledger, open_views, read
+from tests.trainer.world import SOMEBODY, World
 
 START_SECONDS = 30.0
 
@@ -73,6 +77,24 @@ class Tracker:
         if self._thread.is_alive():
             self.stop()
         self.world.close()
+
+
+def cancel(tracker: Tracker, run_id: RunId) -> None:
+    tracker.world.dispatcher.dispatch(RequestCancellation(run_id=run_id), SOMEBODY)
+
+
+def lose(tracker: Tracker, run_id: RunId, *asked: RequestCancellation) -> None:
+    """As the reconciler does it for a lease that has expired, just after something was asked of the run."""
+    stream = run_stream(run_id)
+    with read(tracker.world.engine) as conn:
+        lease = leases.get(conn, stream)
+    assert lease is not None
+
+    def revoke(conn: Connection) -> None:
+        assert leases.revoke(conn, stream, lease.epoch)
+
+    command = LoseAttempt(run_id=run_id, attempt=1)
+    tracker.world.dispatcher.dispatch_all(*asked, command, metadata=SOMEBODY, within=revoke)
 
 
 class Asked(NamedTuple):
