@@ -16,6 +16,7 @@ from runledger.tracker.errors import StoreUnavailable
 from runledger.tracker.events.run import RunCancellationRequested, RunPauseRequested
 from runledger.tracker.journal import Progress
 from runledger.tracker.store import leases
+from runledger.tracker.store.engine import read
 from runledger.tracker.store.log import Log
 from runledger.trainer.claims import Claim
 
@@ -87,9 +88,15 @@ class Heartbeat:
             total=now.total,
         )
         self._renew_at = time.monotonic() + self._lease_seconds / 3
-        if not is_held:
+        if not is_held and not self._is_over():
             logger.error("the lease on %s is not held any more", self._claim.stream)
             self.is_lost.set()
+
+    def _is_over(self) -> bool:
+        """Whether the attempt has told its end, and has given its lease back with it: in its own epoch."""
+        with read(self._log.engine) as conn:
+            lease = leases.get(conn, self._claim.stream)
+        return lease is not None and lease.epoch == self._claim.epoch and lease.holder is None
 
     def _look(self) -> None:
         for recorded in self._log.read(self._claim.stream, after=self._version):

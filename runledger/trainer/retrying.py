@@ -10,10 +10,10 @@ from runledger.trainer import prometheus
 
 
 class Retry(retrying.Retry):
-    """Each failure is counted."""
+    """Each failure is counted. `more` are errors that pass for this caller."""
 
-    def __init__(self, stop: threading.Event) -> None:
-        super().__init__(stop, StoreUnavailable, WrongExpectedVersion, on_failure=_count)
+    def __init__(self, stop: threading.Event, *more: type[Exception]) -> None:
+        super().__init__(stop, StoreUnavailable, WrongExpectedVersion, *more, on_failure=_count)
 
 
 def _count(error: Exception) -> None:

@@ -1,9 +1,14 @@
-"""The worker's way of shipping a journal: it appends to the log itself."""
+"""The worker's way of shipping a journal: it appends to the log itself.
+
+A run that a newer release has written to takes no fact from this one. The training is not at fault: what
+it tells waits in its journal until a newer worker, or this one upgraded, brings the rest.
+"""
 
 from __future__ import annotations
 
 import threading
 
+from runledger.tracker.errors import UnknownEvent
 from runledger.tracker.ids import RunId
 from runledger.tracker.shipping import Shipper
 from runledger.trainer.attempt.job import Folder
@@ -24,4 +29,4 @@ def shipper(
 ) -> Shipper:
     """`facts` is None for the journal of an attempt that is over."""
     telemetry = Telemetry(services, run_id, attempt)
-    return Shipper(folder.journal, folder.output, telemetry, facts, Retry(give_up))
+    return Shipper(folder.journal, folder.output, telemetry, facts, Retry(give_up, UnknownEvent))

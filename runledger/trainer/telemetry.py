@@ -1,18 +1,20 @@
 """An attempt's telemetry stream: batches between marks, and the output, each exactly once.
 
 Where to go on is read from the stream itself: it holds one `MetricsRecorded` a mark, and the output up
-to the end of the last `LogsRecorded`. Event ids follow from the mark or the offset.
+to the end of the last `LogsRecorded`. Event ids follow from the mark or the offset. What a newer release
+has put between them counts as a version, and for nothing else.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from runledger.tracker.blobs import Blobs
 from runledger.tracker.dispatch import Dispatcher
-from runledger.tracker.envelope import Metadata, NewEvent
+from runledger.tracker.envelope import Metadata, NewEvent, Recorded
 from runledger.tracker.events.base import Covers
 from runledger.tracker.events.telemetry import LogsRecorded, MetricsRecorded, TelemetryEvent
 from runledger.tracker.ids import RunId, batch_event_id, output_event_id, telemetry_stream
@@ -21,9 +23,12 @@ from runledger.tracker.store.log import Log
 from runledger.trainer import prometheus
 from runledger.trainer.services import Services
 
+TAGS = (MetricsRecorded.tag, LogsRecorded.tag)
 OUTPUT_CHUNK_BYTES = 256 * 1024
 PORTION_EVENTS = 500
 """Of at most 32 KB each."""
+REMEMBERED_COVERS = 4_096
+"""A checkpoint hardly ever covers less than these batches do; if one does, the stream is read for it."""
 
 
 class Telemetry:
@@ -38,21 +43,38 @@ class Telemetry:
         self._run_id = run_id
         self._attempt = attempt
         self._stream = telemetry_stream(run_id, attempt)
-        self._covers: dict[int, Covers] = {0: Covers(version=0, offset=0)}
+        self._covers: dict[int, Covers] = {}
         self.version = 0
         self.batches = 0
         self.output_end = 0
 
     def resume(self) -> None:
         """Read what the stream holds, a portion at a time: a long attempt's telemetry fills any memory."""
-        while found := self._log.read(self._stream, after=self.version, limit=PORTION_EVENTS):
-            for recorded in found:
-                self._took(recorded.event, recorded.version)
-            if len(found) < PORTION_EVENTS:
-                return
+        for recorded in self._read(self.version):
+            self._took(_known(recorded), recorded.version)
 
     def covers(self, number: int) -> Covers:
-        return self._covers[number]
+        if number == 0:
+            return Covers(version=0, offset=0)
+        return self._covers.get(number) or self._find(number)
+
+    def _find(self, number: int) -> Covers:
+        """Of a batch that is not remembered any more. Raises `LookupError` for one that is not there."""
+        batches = (each for each in self._read(0) if each.type == MetricsRecorded.tag)
+        found = next(islice(batches, number - 1, None), None)
+        if found is None:
+            raise LookupError(f"{self._stream} has no batch {number}")
+        event = found.event
+        assert isinstance(event, MetricsRecorded)
+        return _covers(event, found.version)
+
+    def _read(self, after: int) -> Iterator[Recorded]:
+        """A portion at a time."""
+        while found := self._log.read(self._stream, after=after, limit=PORTION_EVENTS):
+            yield from found
+            after = found[-1].version
+            if len(found) < PORTION_EVENTS:
+                return
 
     def ship_batch(self, number: int, points: Sequence[Points]) -> None:
         self.resume()
@@ -86,9 +108,19 @@ class Telemetry:
         self.version = version
         if isinstance(event, MetricsRecorded):
             self.batches += 1
-            self._covers[self.batches] = Covers(version=version, offset=len(event.value) // 8)
+            self._covers[self.batches] = _covers(event, version)
+            self._covers.pop(self.batches - REMEMBERED_COVERS, None)
         elif isinstance(event, LogsRecorded):
             self.output_end = event.start + event.size_bytes
+
+
+def _known(recorded: Recorded) -> object:
+    """The event, or None for one that says nothing of batches or output. Raises `UnknownEvent`."""
+    return recorded.event if recorded.type in TAGS else None
+
+
+def _covers(event: MetricsRecorded, version: int) -> Covers:
+    return Covers(version=version, offset=len(event.value) // 8)
 
 
 def _bytes_from(path: Path, start: int) -> bytes:

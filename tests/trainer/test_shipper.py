@@ -7,13 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from runledger.tracker.envelope import Fence
-from runledger.tracker.errors import StoreUnavailable
+from runledger.tracker.envelope import Fence, Recorded
+from runledger.tracker.errors import StoreUnavailable, UnknownEvent
 from runledger.tracker.events.base import Score
 from runledger.tracker.events.evaluation import EvaluationCompleted
 from runledger.tracker.ids import evaluation_stream
-from runledger.tracker.journal import Artifact, Checkpoint, Evaluated, Mark, Points, Record, encode_frame
+from runledger.tracker.journal import (
+    Artifact,
+    Checkpoint,
+    Ended,
+    Evaluated,
+    Mark,
+    Points,
+    Record,
+    encode_frame,
+)
 from runledger.tracker.shipping import Shipper
 from runledger.tracker.staging import Staging
 from runledger.tracker.store import leases
@@ -278,3 +288,62 @@ def test_other_files_beside_the_attempts_are_none_of_our_business(scene: Scene) 
     stray.write_text("mine")
     leftovers.sweep(scene.services, threading.Event())
     assert stray.exists()
+
+
+def test_a_checkpoint_far_behind_finds_what_it_covers(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long an attempt is, only the last batches are remembered."""
+    monkeypatch.setattr("runledger.trainer.telemetry.REMEMBERED_COVERS", 3)
+    monkeypatch.setattr("runledger.trainer.telemetry.PORTION_EVENTS", 2)
+    scene.folder.output.write_text("hello\n")
+    for number in range(1, 11):
+        scene.write(point(2 * number - 1), point(2 * number), Mark(number=number))
+    scene.write(scene.checkpoint(4, 2), scene.checkpoint(20, 10))
+    shipped = scene.ship()
+    assert len(shipped._telemetry._covers) <= 3  # type: ignore[attr-defined]
+    saved = scene.world.run(scene.run_id).checkpoints
+    covered = [scene.world.points(scene.run_id, 1, each.covers) for each in saved]
+    assert [[step for _, step, _ in points] for points in covered] == [
+        list(range(1, 5)),
+        list(range(1, 21)),
+    ]
+
+
+def test_what_a_newer_release_has_put_into_the_telemetry_is_passed_over(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.write(point(1), Mark(number=1))
+    scene.folder.output.write_text("hello\n")
+    scene.ship()
+    scene.folder.output.unlink()
+    scene.write(point(2), Mark(number=2), scene.checkpoint(2, 2))
+    read = scene.world.log.read
+
+    def newer(*stream: Any, **options: Any) -> list[Recorded]:
+        found = read(*stream, **options)
+        return [replace(each, type="Traced") if each.type == "LogsRecorded" else each for each in found]
+
+    monkeypatch.setattr(scene.world.log, "read", newer)
+    assert scene.ship().is_complete
+    monkeypatch.undo()
+    assert scene.steps() == [1, 2]
+    assert [each.version for each in scene.world.telemetry(scene.run_id, 1)] == [1, 2, 3]
+
+
+def test_facts_of_a_run_that_a_newer_release_has_written_to_wait(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the shipper with them: the training goes on, and its journal is there for whoever can tell it."""
+    monkeypatch.setattr("runledger.tracker.retrying.FIRST_SECONDS", 0.01)
+    scene.write(scene.checkpoint(1, 0), Ended(outcome="completed"))
+    dispatch, refused = scene.services.dispatcher.dispatch, []
+
+    def old(command: Any, *rest: Any, **more: Any) -> Any:
+        if len(refused) < 3:
+            refused.append(command)
+            raise UnknownEvent("RunArchived", 1)
+        return dispatch(command, *rest, **more)
+
+    monkeypatch.setattr(scene.services.dispatcher, "dispatch", old)
+    monkeypatch.setattr(scene.services.dispatcher, "dispatch_all", old)
+    assert scene.ship().is_complete
+    assert len(refused) == 3
