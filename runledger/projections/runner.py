@@ -27,6 +27,7 @@ from runledger.tracker.ids import kind_of
 from runledger.tracker.store.cursors import advance, read_cursor
 from runledger.tracker.store.engine import is_postgresql, read, write
 from runledger.tracker.store.log import PAGE_BYTES, Log
+from runledger.tracker.subscription import await_growth
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ POSTGRESQL_WRITE_SECONDS = 0.5
 RESTS = 3
 """At most a quarter of a processor goes into keeping up, as long as it keeps up."""
 LONGEST_REST_SECONDS = 0.5
+LOOK_SECONDS = 2.0
+"""How often the cursors are looked at while the log does not grow: another process may have set one back."""
 BACK_OFF_SECONDS = 0.1
 LONGEST_BACK_OFF_SECONDS = 5.0
 PROBLEM_LENGTH = 2_000
@@ -89,16 +92,24 @@ class Runner:
         """Until `stop` is set. An outage of a database is waited out."""
         back_off = BACK_OFF_SECONDS
         while not stop.is_set():
-            began = time.monotonic()
             try:
-                self.step()
+                self._turn(stop)
             except StoreUnavailable as problem:
                 logger.warning("waiting for the database: %s", problem)
                 stop.wait(back_off)
                 back_off = min(2 * back_off, LONGEST_BACK_OFF_SECONDS)
-                continue
-            back_off = BACK_OFF_SECONDS
+            else:
+                back_off = BACK_OFF_SECONDS
+
+    def _turn(self, stop: threading.Event) -> None:
+        """One step and the rest after it, or the wait for something new."""
+        began = time.monotonic()
+        head = self._log.head()
+        if self.step():
             stop.wait(self._rest_seconds(time.monotonic() - began))
+            return
+        poll_seconds = self._settings.poll_seconds
+        await_growth(self._log, head, stop, poll_seconds=poll_seconds, longest_seconds=LOOK_SECONDS)
 
     def _rest_seconds(self, worked_seconds: float) -> float:
         """Until the next look at the log: none while a whole page may wait there.

@@ -6,8 +6,11 @@ In memory, it lives within the worker; that is legitimate only because the log i
 
 from __future__ import annotations
 
+from typing import Any
+
 import dramatiq
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.common import dq_name
 
 from runledger.tracker.errors import BadSetting
 
@@ -25,9 +28,7 @@ def open_broker(url: str, namespace: str) -> dramatiq.Broker:
     if url == MEMORY:
         return StubBroker(middleware=[])
     if _is_redis(url):
-        from dramatiq.brokers.redis import RedisBroker
-
-        return RedisBroker(url=url, namespace=namespace, middleware=[])
+        return _redis_broker(url, namespace)
     if scheme in ("amqp", "amqps"):
         from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
@@ -41,6 +42,19 @@ def open_worker(broker: dramatiq.Broker, threads: int, url: str = MEMORY) -> dra
     worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=idle)
     worker.queue_prefetch = PREFETCH * threads
     return worker
+
+
+def _redis_broker(url: str, namespace: str) -> dramatiq.Broker:
+    from dramatiq.brokers.redis import RedisBroker
+
+    class Broker(RedisBroker):  # type: ignore[misc]
+        """Asks seldom for delayed messages: nobody sends any, and each time costs as much as a real one."""
+
+        def consume(self, queue_name: str, prefetch: int = 1, timeout: int = IDLE_MILLISECONDS) -> Any:
+            idle = IDLE_MILLISECONDS if queue_name == dq_name(queue_name) else timeout
+            return super().consume(queue_name, prefetch, idle)
+
+    return Broker(url=url, namespace=namespace, middleware=[])
 
 
 def _is_redis(url: str) -> bool:

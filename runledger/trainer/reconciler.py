@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 
 from runledger.tracker.aggregates.run import LoseAttempt
 from runledger.tracker.dispatch import Dispatcher
-from runledger.tracker.envelope import Metadata, from_micros
+from runledger.tracker.envelope import EPOCH, Metadata, from_micros
 from runledger.tracker.errors import Fenced, NotFound, Refused
 from runledger.tracker.ids import RunId, Stream, id_of, kind_of
 from runledger.tracker.store import dispatches, leases
@@ -85,7 +85,7 @@ class Reconciler:
             active = leases.active(conn)
             expired = leases.expired(conn)
             unclaimed = dispatches.pending(conn, resend_after_seconds=self._resend_seconds)
-            now = from_micros(conn.execute(select(now_micros())).scalar_one())
+            now = from_micros(conn.execute(select(now_micros())).scalar_one()) if unclaimed else EPOCH
         self._sightings.look([*active, *expired], self._clock(), self._lease_seconds / 2)
         for lease in expired:
             if self._sightings.seconds(lease) >= (lease.expires_at - lease.renewed_at).total_seconds():

@@ -61,9 +61,9 @@ class Relay:
         if self._cursor is None:
             with read(self._log.engine) as conn:
                 self._cursor = self._scanned = read_cursor(conn, cursors, CURSOR)
-        page = self._log.tail(self._scanned, kinds=("run",))
-        if page.scanned == self._scanned:
+        if self._log.head() == self._scanned:
             return False
+        page = self._log.tail(self._scanned, kinds=("run",))
         asking = [each for each in page.events if each.type in ASKING or each.type in ENDING]
         if asking or page.scanned - self._cursor >= STRIDE:
             self._move(self._cursor, page, asking)

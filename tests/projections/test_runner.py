@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import Connection, Engine, event
 
 from runledger.projections import metrics, runs
+from runledger.projections import runner as runner_module
 from runledger.projections.catalogue import PROJECTIONS
 from runledger.projections.positions import positions, status, wait_for
 from runledger.projections.projection import Fact, Projection, Write
@@ -31,7 +33,7 @@ from runledger.tracker import events
 from runledger.tracker.errors import StoreUnavailable
 from runledger.tracker.events.run import RunNoted, RunRenamed
 from runledger.tracker.store.engine import open_ledger, open_views
-from runledger.tracker.store.log import Log
+from runledger.tracker.store.log import Log, Page
 from tests.conftest import POSTGRESQL_URL, Databases
 from tests.projections.conftest import Story, requested, rows_of, started
 from tests.projections.lives import tell_lives
@@ -115,7 +117,7 @@ def test_two_runners_step_on_nobody(story: Story, log: Log, views: Engine, catch
     empty_all(views)
     settings = ProjectionSettings(batch=7, poll_seconds=0.01)
     runners = [Runner(log, views, settings=settings) for _ in range(2)]
-    threads = [threading.Thread(target=runner.catch_up) for runner in runners]
+    threads = [threading.Thread(target=runner.catch_up, daemon=True) for runner in runners]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -197,7 +199,7 @@ def test_an_outage_is_waited_out(story: Story, log: Log, views: Engine, conn: Co
     story.run("r1", requested())
     stop = threading.Event()
     event.listen(views, "before_cursor_execute", fail)
-    thread = threading.Thread(target=Runner(log, views).run, args=[stop])
+    thread = threading.Thread(target=Runner(log, views).run, args=[stop], daemon=True)
     thread.start()
     while outages:
         stop.wait(0.01)
@@ -233,6 +235,48 @@ def test_the_rest_grows_with_the_work_and_there_is_none_while_more_waits(
     assert rests == pytest.approx([0.05, RESTS * 0.1, LONGEST_REST_SECONDS])
 
 
+def test_an_idle_runner_asks_for_nothing_but_the_head(
+    story: Story, log: Log, views: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "LOOK_SECONDS", math.inf)
+    story.run("r1", requested())
+    asked: list[str] = []
+    stop, head, tail = threading.Event(), log.head, log.tail
+
+    def count_head() -> int:
+        asked.append("head")
+        if asked[-20:] == ["head"] * 20:
+            stop.set()
+        return head()
+
+    def count_tail(*args: Any, **how: Any) -> Page:
+        asked.append("tail")
+        return tail(*args, **how)
+
+    monkeypatch.setattr(log, "head", count_head)
+    monkeypatch.setattr(log, "tail", count_tail)
+    Runner(log, views, settings=ProjectionSettings(poll_seconds=0.001)).run(stop)
+    assert asked.count("tail") == 2  # what there is, and that there is no more
+    with views.connect() as conn:
+        assert set(positions(conn).values()) == {head()}
+
+
+def test_a_cursor_that_is_set_back_is_noticed_though_nothing_is_appended(
+    story: Story, log: Log, views: Engine, catch_up: CatchUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "LOOK_SECONDS", 0.01)
+    story.run("r1", requested())
+    stop = threading.Event()
+    thread = threading.Thread(target=Runner(log, views).run, args=[stop], daemon=True)
+    thread.start()
+    wait_for(views, log.head(), 30)
+    empty_all(views)
+    wait_for(views, log.head(), 30)
+    stop.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
 @pytest.mark.parametrize("values", [{"poll_seconds": 0}, {"batch": 0}])
 def test_settings_that_cannot_work_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
@@ -245,7 +289,7 @@ def test_killed_connections_lose_nothing(postgresql_databases: Databases) -> Non
     story, stop = Story(log), threading.Event()
     tell_lives(story, random.Random(4), turns=60)
     runner = Runner(log, views, settings=ProjectionSettings(batch=3))
-    thread = threading.Thread(target=runner.run, args=[stop])
+    thread = threading.Thread(target=runner.run, args=[stop], daemon=True)
     thread.start()
     with psycopg.connect(POSTGRESQL_URL, autocommit=True) as admin:
         for _ in range(5):

@@ -13,7 +13,7 @@ import redis
 
 from runledger.tracker.errors import BadSetting
 from runledger.trainer import actors
-from runledger.trainer.broker import open_broker, open_worker
+from runledger.trainer.broker import IDLE_MILLISECONDS, open_broker, open_worker
 from tests.conftest import missing
 from tests.trainer.world import World
 
@@ -97,6 +97,12 @@ def test_a_message_that_fails_is_not_tried_again(queue: str) -> None:
     broker.join(queue, fail_fast=False, timeout=10_000)
     worker.stop()
     assert calls == [1]
+
+
+def test_redis_is_seldom_asked_for_delayed_messages_which_nobody_sends(queue: str) -> None:
+    broker = open_broker(REDIS_URL, queue)
+    waits = [broker.consume(name, timeout=200).timeout for name in (queue, f"{queue}.DQ")]
+    assert waits == [200, IDLE_MILLISECONDS]
 
 
 def test_an_unknown_broker_is_named() -> None:

@@ -164,3 +164,13 @@ def test_the_cursor_does_not_move_for_nothing(sqlite_world: World) -> None:
     relay_all(Relay(world.log, Broker().send))
     with read(world.engine) as conn:
         assert read_cursor(conn, cursors, "relay") == 0
+
+
+def test_an_idle_relay_reads_no_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.request()
+    broker = Broker()
+    relay = Relay(world.log, broker.send)
+    relay_all(relay)
+    monkeypatch.delattr(world.log.__class__, "tail")
+    assert not relay.step()
+    assert len(broker.sent) == 1

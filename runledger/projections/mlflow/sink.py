@@ -32,6 +32,7 @@ from runledger.tracker.envelope import Recorded
 from runledger.tracker.errors import CursorMoved, StoreUnavailable, TrackerError, UnknownEvent
 from runledger.tracker.ids import RunId, id_of, kind_of, telemetry_ids
 from runledger.tracker.store.log import Log
+from runledger.tracker.subscription import await_growth
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait, in seconds."""
 
     poll: float = 0.2
+    look: float = 1.0
+    """How often, while the log does not grow, for runs whose time to be tried again has come."""
     ping: float = 10.0
     first_back_off: float = 0.5
     longest_back_off: float = 5.0
@@ -97,7 +100,9 @@ class Sink:
                 self.begin(stop)
                 reached = self.position()
             elif reached == position:
-                stop.wait(self._pace.poll)
+                await_growth(
+                    self._log, position, stop, poll_seconds=self._pace.poll, longest_seconds=self._pace.look
+                )
             position = reached
 
     def begin(self, stop: threading.Event) -> None:

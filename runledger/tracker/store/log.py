@@ -22,7 +22,7 @@ from runledger.tracker.store.commit import read_tips
 from runledger.tracker.store.committer import Committer
 from runledger.tracker.store.direct import Readers
 from runledger.tracker.store.engine import is_postgresql, read, target_of
-from runledger.tracker.store.statements import READ_ON_POSTGRESQL, READ_ON_SQLITE
+from runledger.tracker.store.statements import HEAD, READ_ON_POSTGRESQL, READ_ON_SQLITE
 from runledger.tracker.store.tables import events, head, log_info
 from runledger.tracker.store.writer import Writer
 
@@ -120,8 +120,7 @@ class Log:
 
     def head(self) -> int:
         """The last position; 0 for an empty log."""
-        with read(self.engine) as conn:
-            position: int = conn.execute(select(head.c.position)).scalar_one()
+        position: int = self._readers.fetch(HEAD, ())[0][0]
         return position
 
     def event(self, event_id: UUID) -> Recorded | None:

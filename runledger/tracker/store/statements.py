@@ -13,6 +13,7 @@ _COLUMNS = ", ".join(Row._fields)
 _ALL_COLUMNS = ", ".join(column.name for column in events.columns)
 _READ = f"SELECT {_ALL_COLUMNS} FROM events WHERE stream = {{0}} AND version > {{0}} ORDER BY version"  # noqa: S608
 
+HEAD = "SELECT position FROM head"
 READ_ON_SQLITE = _READ.format("?")
 READ_ON_POSTGRESQL = _READ.format("%b")
 
