@@ -97,6 +97,17 @@ class Mark(JournalRecord, frozen=True, kw_only=True, tag="mark"):
     number: int
 
 
+class Gap(JournalRecord, frozen=True, kw_only=True, tag="gap"):
+    """Points that were logged and are missing here: the disk was full for longer than memory holds."""
+
+    points: int
+    first_step: int
+    last_step: int
+    first_time: int
+    """µs since 1970."""
+    last_time: int
+
+
 class Checkpoint(FactRecord, frozen=True, kw_only=True, tag="checkpoint"):
     """A committed state, staged under its digest; it covers the batches up to `mark`."""
 
@@ -167,7 +178,7 @@ class Ended(FactRecord, frozen=True, kw_only=True, tag="ended"):
 
 
 Record: TypeAlias = (
-    Opened | Points | Mark | Checkpoint | Evaluated | Artifact | Environment | Params | Progress | Ended
+    Opened | Points | Mark | Gap | Checkpoint | Evaluated | Artifact | Environment | Params | Progress | Ended
 )
 
 Stored: TypeAlias = Record | Rows
@@ -177,7 +188,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Stored] = msgspec.msgpack.Decoder(Stored)
 
 
-def encode_frame(record: Stored) -> bytes:
+def encode_frame(record: JournalRecord) -> bytes:
     payload = _encoder.encode(record)
     return _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
 

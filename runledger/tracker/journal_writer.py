@@ -2,90 +2,42 @@
 
 What is logged is checked where it is logged, so that nothing but the disk can fail later. The rest is
 done five times a second for all that has come: a thread that wakes costs more than what it does.
-It syncs each second and whenever it is asked to. A mark closes the batch at 1,000 points, at 32
-KB, after two seconds, and on `cut` (before a checkpoint).
+It syncs each second and whenever it is asked to. A batch is closed when it is full, after two seconds,
+and on `cut` (before a checkpoint). While the disk is full, what is logged is held in memory.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import queue
 import threading
 import time as clock
-from array import array
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import SupportsFloat, SupportsIndex, TypeAlias, TypeVar
 
 from runledger.tracker.errors import JournalBroken
-from runledger.tracker.events.telemetry import MAX_BYTES, MAX_POINTS
-from runledger.tracker.journal import (
-    Mark,
-    Opened,
-    Points,
-    Progress,
-    Reader,
-    Record,
-    Rows,
-    encode_frame,
-    little_endian,
-)
-from runledger.tracker.points import Names, check_int64, numbers_of
+from runledger.tracker.journal import Mark, Opened, Points, Progress, Reader, Record, encode_frame
+from runledger.tracker.journal_frames import Frames
+from runledger.tracker.points import RowPacking
+
+logger = logging.getLogger(__name__)
 
 BATCH_SECONDS = 2.0
 SYNC_SECONDS = 1.0
 FLUSH_SECONDS = 0.2
 """What a killed process has logged in its last moment is lost; the rest is, or will be, in the file."""
-POINT_BYTES = 26
-KEY_BYTES = 5
-"""MessagePack's own, for each name of a column."""
+HELD_BYTES = 64 * 1024 * 1024
+"""So much is held while the disk is full; points that come then are missing, and the journal says so."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = "closed"
 T = TypeVar("T")
 
-_Step: TypeAlias = tuple[int, int, tuple[str, ...], bytes]
-"""Step, time, names, and numbers as raw little-endian float64."""
-_Row: TypeAlias = tuple[int, int, bytes]
-"""Step, time and numbers."""
-
-
-class _Batch:
-    """The points since the last mark, counted."""
-
-    def __init__(self) -> None:
-        self.points = 0
-        self.opened_at = 0.0
-        self._bytes = 0
-        self._keys: set[str] = set()
-        self._last: tuple[str, ...] | None = None
-
-    def take(self, names: tuple[str, ...]) -> int:
-        """How many points still fit, from the first: as a rule all. An empty batch takes at least one."""
-        if self.points + len(names) > MAX_POINTS:
-            return self._take_first(names)
-        new = () if names is self._last else set(names) - self._keys
-        size = self._bytes + POINT_BYTES * len(names) + sum(map(_key_bytes, new))
-        if size > MAX_BYTES:
-            return self._take_first(names)
-        if not self.points:
-            self.opened_at = clock.monotonic()
-        self._bytes, self._last = size, names
-        self._keys.update(new)
-        self.points += len(names)
-        return len(names)
-
-    def _take_first(self, names: tuple[str, ...]) -> int:
-        fitting, size = 0, self._bytes
-        for name in names:
-            size += POINT_BYTES + (0 if name in self._keys else _key_bytes(name))
-            if size > MAX_BYTES or self.points + fitting == MAX_POINTS:
-                break
-            fitting += 1
-        return self.take(names[:fitting]) if fitting else 0
-
-
-def _key_bytes(key: str) -> int:
-    return len(key.encode()) + KEY_BYTES
+_Row: TypeAlias = tuple[tuple[str, ...], bytes]
+"""As `RowPacking` makes it."""
 
 
 class _Request:
@@ -93,6 +45,7 @@ class _Request:
 
     def __init__(self, *, is_last: bool = False) -> None:
         self.is_last = is_last
+        self.problem: OSError | None = None
         self.done = threading.Event()
 
 
@@ -100,7 +53,7 @@ class Journal:
     """The writing side: one per attempt, in the process that trains.
 
     Every method may be called from any thread, and from a signal handler that has interrupted another
-    call; what that one was about to write may then come later. Once the disk refuses, after `close` and
+    call; what that one was about to write may then come later. Once the disk fails, after `close` and
     in a fork, each raises `JournalBroken`.
     """
 
@@ -111,20 +64,17 @@ class Journal:
         self._path = path
         self._process = os.getpid()
         self._problem: str | None = None
-        self._names = Names()
-        self._waiting: deque[_Step | bytes] = deque()
-        """What was logged, in its order: steps, and frames of all else."""
-        self._frames: deque[bytes] = deque()
-        """What is to be written, cut into batches."""
+        self._packing = RowPacking()
+        self._waiting: deque[_Row | bytes] = deque()
+        """What was logged, in its order: rows, and frames of all else."""
+        self._frames = Frames()
         self._lock = threading.RLock()
         """Held while what waits becomes frames. The writer never waits for it."""
         self._requests: queue.SimpleQueue[_Request] = queue.SimpleQueue()
-        self._batch = _Batch()
-        self._row_names: tuple[str, ...] = ()
-        self._rows: list[_Row] = []
-        """Of the open batch, those not packed yet: each has these names."""
-        self._marks = 0
         self._progress: Progress | None = None
+        self._held = memoryview(b"")
+        """What a full disk did not take; before all that waits."""
+        self._is_full = False
         self._unsynced_since: float | None = None
         try:
             self._reopen(run_id, attempt)
@@ -140,22 +90,21 @@ class Journal:
         while entries := reader.read():
             for entry in entries:
                 if isinstance(entry.record, Mark):
-                    self._marks, is_open = entry.record.number, False
+                    self._frames.marks, is_open = entry.record.number, False
                 is_open = is_open or isinstance(entry.record, Points)
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         if reader.torn_bytes():
             os.ftruncate(self._file, reader.offset)
         if reader.offset == 0:
-            self._frames.append(encode_frame(Opened(run_id=run_id, attempt=attempt)))
+            self._frames.put(encode_frame(Opened(run_id=run_id, attempt=attempt)))
         if is_open:
-            self._mark()
+            self._frames.mark()
 
     def points(self, step: SupportsIndex, time: SupportsIndex, values: Mapping[str, SupportsFloat]) -> None:
         """Log the values of one step; `time` is in µs since 1970. Raises `BadInput`, and then logs none."""
-        names, numbers = self._names.of(values), numbers_of(values)
-        logged = (check_int64("step", step), check_int64("time", time), names, numbers)
+        row = self._packing.row(step, time, values)
         self._check()
-        self._waiting.append(logged)
+        self._waiting.append(row)
 
     def append(self, record: Record) -> None:
         """Write `record` after all that was logged before; progress that does not move is left out.
@@ -177,12 +126,12 @@ class Journal:
         self._check()
         with self._lock:
             self._frame_all()
-            if self._batch.points:
-                self._mark()
-            return self._marks
+            if self._frames.opened_at is not None:
+                self._frames.mark()
+            return self._frames.marks
 
     def sync(self) -> None:
-        """Return once all that was appended is on disk."""
+        """Return once all that was appended is on disk. Raises `OSError` while that is full: it will come."""
         self._check()
         with self._lock:
             self._frame_all()
@@ -191,6 +140,8 @@ class Journal:
         while not request.done.wait(0.2):
             if not self._thread.is_alive():
                 self._check()
+        if request.problem is not None:
+            raise OSError(request.problem.errno, request.problem.strerror, str(self._path))
 
     def close(self) -> None:
         """Close the open batch, write and sync everything, end the writer. Once more does nothing."""
@@ -213,48 +164,10 @@ class Journal:
         """All that waits becomes frames, cut into batches."""
         while (waiting := _pop(self._waiting)) is not None:
             if isinstance(waiting, bytes):
-                self._put(waiting)
+                self._frames.put(waiting)
             else:
-                self._add(waiting)
-        self._pack()
-
-    def _add(self, logged: _Step) -> None:
-        step, time, names, numbers = logged
-        while names:
-            taken = self._batch.take(names)
-            if taken:
-                self._add_row(names[:taken], (step, time, numbers[: 8 * taken]))
-            if taken < len(names):
-                self._mark()
-            names, numbers = names[taken:], numbers[8 * taken :]
-
-    def _add_row(self, names: tuple[str, ...], row: _Row) -> None:
-        if names != self._row_names:
-            self._pack()
-            self._row_names = names
-        self._rows.append(row)
-
-    def _pack(self) -> None:
-        """The rows that share their names become one frame."""
-        rows, self._rows = self._rows, []
-        if not rows:
-            return
-        packed = Rows(
-            names=self._row_names,
-            steps=little_endian(array("q", [step for step, _, _ in rows])),
-            times=little_endian(array("q", [time for _, time, _ in rows])),
-            values=b"".join([numbers for _, _, numbers in rows]),
-        )
-        self._frames.append(encode_frame(packed))
-
-    def _mark(self) -> None:
-        number = self._marks + 1
-        self._put(encode_frame(Mark(number=number)))
-        self._batch, self._marks = _Batch(), number
-
-    def _put(self, frame: bytes) -> None:
-        self._pack()
-        self._frames.append(frame)
+                self._frames.add(*waiting)
+        self._frames.pack()
 
     def _write_forever(self) -> None:
         problem = "the writer has died"
@@ -272,10 +185,16 @@ class Journal:
         """Write what waits, in one go, and keep the deadlines. False once closed."""
         request = self._next_request()
         self._frame_what_waits()
-        self._flush()
+        full = self._flush()
+        if full is None and self._frames.is_missing:
+            self._frame_what_waits()
+            full = self._flush()
         self._sync(force=request is not None)
         if request is None:
             return True
+        if request.is_last and full is not None:
+            raise full
+        request.problem = full
         request.done.set()
         return not request.is_last
 
@@ -291,17 +210,54 @@ class Journal:
             return
         try:
             self._frame_all()
-            if self._batch.points and clock.monotonic() - self._batch.opened_at >= self._batch_seconds:
-                self._mark()
+            opened_at = self._frames.opened_at
+            if opened_at is not None and clock.monotonic() - opened_at >= self._batch_seconds:
+                self._frames.mark()
+            if self._is_full or self._frames.is_missing:
+                self._bound_memory()
         finally:
             self._lock.release()
 
-    def _flush(self) -> None:
-        view = memoryview(b"".join(iter(lambda: _pop(self._frames), None)))
-        if view and self._unsynced_since is None:
-            self._unsynced_since = clock.monotonic()
-        while view:
-            view = view[os.write(self._file, view) :]
+    def _bound_memory(self) -> None:
+        if self._is_full:
+            if len(self._held) + self._frames.waiting_bytes > HELD_BYTES:
+                self._frames.stop_taking()
+        elif gap := self._frames.take_again():
+            logger.warning(
+                "%s: %d points of steps %d to %d are missing: the disk was full",
+                self._path,
+                gap.points,
+                gap.first_step,
+                gap.last_step,
+            )
+
+    def _flush(self) -> OSError | None:
+        """Write all frames. Returns why a full disk did not take all; what is left is held."""
+        view = self._held or self._take_frames()
+        try:
+            while view:
+                written = os.write(self._file, view)
+                self._unsynced_since = self._unsynced_since or clock.monotonic()
+                view = view[written:] or self._take_frames()
+        except OSError as problem:
+            if problem.errno not in FULL:
+                raise
+            self._held = view
+            self._say_full(problem)
+            return problem
+        self._held = view
+        if self._is_full:
+            self._is_full = False
+            logger.warning("%s: there is room again", self._path)
+        return None
+
+    def _take_frames(self) -> memoryview:
+        return memoryview(b"".join(iter(lambda: _pop(self._frames.waiting), None)))
+
+    def _say_full(self, problem: OSError) -> None:
+        if not self._is_full:
+            self._is_full = True
+            logger.warning("%s: %s: what is logged is held in memory", self._path, problem.strerror)
 
     def _sync(self, *, force: bool) -> None:
         if self._unsynced_since is None:

@@ -23,6 +23,7 @@ from runledger.tracker.journal import (
     Ended,
     Environment,
     Evaluated,
+    Gap,
     Mark,
     Params,
     Points,
@@ -167,6 +168,14 @@ class Shipper:
                 self._progress = record
             case Ended():
                 self.ended = record
+            case Gap():
+                self._say_missing(record)
+
+    def _say_missing(self, gap: Gap) -> None:
+        problem = f"{gap.points} points of steps {gap.first_step} to {gap.last_step} are missing: a full disk"
+        logger.error("%s: %s", self._reader.path, problem)
+        if self._facts is not None:
+            self._facts.set_aside(gap, problem)
 
     def _close_batch(self, mark: int) -> None:
         self._lost_marks.extend(range(self._last_mark + 1, mark))

@@ -195,18 +195,6 @@ def test_a_journal_goes_on_after_a_torn_tail(path: Path) -> None:
     assert records_of(path) == [opened, points, Mark(number=1), later, Mark(number=2)]
 
 
-def test_a_disk_that_refuses_is_told_to_whoever_logs(monkeypatch: pytest.MonkeyPatch) -> None:
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("no /dev/full on this system")
-    monkeypatch.setattr(Reader, "torn_bytes", lambda self: 0)  # reading this device never ends
-    monkeypatch.setattr(Reader, "read", lambda self: [])
-    journal = Journal(full, RUN, 1)
-    journal.points(0, 0, {"loss": 1.0})
-    with pytest.raises(JournalBroken, match="No space left"):
-        journal.sync()
-
-
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(JournalBroken, match="absent"):
         Journal(tmp_path / "absent" / "journal", RUN, 1)

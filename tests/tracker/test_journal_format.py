@@ -16,6 +16,7 @@ from runledger.tracker.journal import (
     Ended,
     Environment,
     Evaluated,
+    Gap,
     Mark,
     Opened,
     Params,
@@ -40,6 +41,7 @@ EXPECTED: dict[str, Stored] = {
         values=struct.pack("<4d", 0.5, 1e300, -0.25, float("inf")),
     ),
     "mark.1": Mark(number=1),
+    "gap.1": Gap(points=5, first_step=3, last_step=7, first_time=TIME, last_time=TIME + 1),
     "checkpoint.1": Checkpoint(step=3, digest="ab" * 32, size_bytes=7, loss=0.25, mark=1),
     "checkpoint.2": Checkpoint(time=TIME, step=3, digest="ab" * 32, size_bytes=7, loss=0.25, mark=1),
     "evaluated.1": Evaluated(

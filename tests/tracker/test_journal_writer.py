@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runledger.tracker import journal_writer
+from runledger.tracker import journal_frames
 from runledger.tracker.errors import BadInput, JournalBroken
 from runledger.tracker.events.telemetry import MAX_POINTS
 from runledger.tracker.journal import Ended, Mark, Opened, Points, Progress
@@ -74,8 +74,8 @@ def test_a_step_of_many_names_measures_each_of_them_a_few_times_only(
         measured.append(key)
         return key_bytes(key)
 
-    key_bytes = journal_writer._key_bytes
-    monkeypatch.setattr(journal_writer, "_key_bytes", measure)
+    key_bytes = journal_frames._key_bytes
+    monkeypatch.setattr(journal_frames, "_key_bytes", measure)
     names = [f"key {number}" for number in range(20_000)]
     journal.points(1, 0, dict.fromkeys(names, 1.0))
     journal.cut()

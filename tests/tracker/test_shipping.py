@@ -17,6 +17,7 @@ from runledger.tracker.journal import (
     Ended,
     Environment,
     Evaluated,
+    Gap,
     Mark,
     Params,
     Points,
@@ -173,3 +174,13 @@ def test_how_far_it_is_is_what_it_says_or_the_last_step(walk: Walk) -> None:
     walk.write(Progress(phase="evaluating", done=1, total=9))
     walk.points(6)
     assert walk.go().progress == Progress(phase="evaluating", done=1, total=9)
+
+
+def test_points_that_a_full_disk_did_not_take_are_set_aside_in_words(walk: Walk) -> None:
+    walk.points(1)
+    walk.write(Gap(points=12, first_step=2, last_step=4, first_time=0, last_time=0))
+    walk.points(5)
+    walk.write(Mark(number=1))
+    walk.go()
+    assert walk.destination.batches == {1: [1, 5]}
+    assert "12 points of steps 2 to 4 are missing: a full disk" in walk.destination.told

@@ -100,7 +100,7 @@ class TrackedRun:
     def log(self, metrics: Mapping[str, Any], *, step: int, time: int | None = None) -> None:
         """Metrics at a step, each one number; NaN and infinities are kept. `time` is in µs since 1970, now by
         default. Raises `Misused` or `TypeError`, and then logs none of them."""
-        attempt = self._open()
+        attempt = self._attempt or self._open()
         if attempt is None:
             return
         at = clock.time_ns() // 1000 if time is None else time
@@ -110,7 +110,8 @@ class TrackedRun:
             except (BadInput, Warning):  # numpy warns of an array of one element
                 attempt.points(*values.points(step, at, metrics))
         except JournalBroken as problem:
-            self._give_up(problem)
+            if self._open() is not None:  # in a fork it is whole
+                self._give_up(problem)
             return
         self._step = step
         self._points += len(metrics)
