@@ -32,7 +32,7 @@ TELEMETRY = ("/metrics", "/output")
 PROBLEM = "Problem"
 BODIES = (requests, attempt_requests, batches, answers)
 """The modules of all that is read and answered."""
-_PAGE_NAME = re.compile(r"Page_api\.answers\.(\w+?)_")
+_PAGE_NAME = re.compile(r"Page_runledger\.api\.answers\.(\w+?)_")
 
 
 class DocumentPlugin(JsonRenderPlugin):
