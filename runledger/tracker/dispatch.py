@@ -50,7 +50,7 @@ class EventLog(Protocol):
         """The position of the last event of the log; 0 for an empty one."""
 
 
-class Dispatched(msgspec.Struct, frozen=True, kw_only=True):
+class Dispatched(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What came of a command. Of several: position of the last event, stream and version of the first."""
 
     position: int
@@ -63,23 +63,45 @@ class Dispatched(msgspec.Struct, frozen=True, kw_only=True):
 class _Pending:
     """A stream as it will be once the decisions taken so far are appended."""
 
+    __slots__ = ("aggregate", "events", "folded", "last_id", "payloads", "state", "stream")
+
     def __init__(self, aggregate: Aggregate[Any], stream: Stream, folded: Folded) -> None:
         self.aggregate = aggregate
         self.stream = stream
-        self.expected_version = folded.version
-        self.events: list[Event] = []
+        self.folded = folded
         self.state = folded.state
-        self.size_bytes = folded.size_bytes
+        self.events: list[Event] = []
+        self.payloads: list[bytes] = []
+        self.last_id = folded.event_id
 
     @property
     def version(self) -> int:
-        return self.expected_version + len(self.events)
+        return self.folded.version + len(self.events)
 
     def decide(self, command: AnyCommand) -> None:
         for event in self.aggregate.decide(self.state, command):
-            self.size_bytes += _size_of(event)
+            self.payloads.append(_encode(event))
             self.state = self.aggregate.evolve(self.state, event)
             self.events.append(event)
+
+    def write(self, new_event_id: Callable[[], UUID], metadata: Metadata, occurred_at: datetime) -> Write:
+        events = []
+        for event in self.events:
+            self.last_id = new_event_id()
+            events.append(
+                NewEvent(event_id=self.last_id, event=event, occurred_at=occurred_at, metadata=metadata)
+            )
+        return Write(
+            stream=self.stream,
+            expected_version=self.folded.version,
+            events=tuple(events),
+            payloads=tuple(self.payloads),
+        )
+
+    def appended(self) -> Folded:
+        """What the stream has come to once it is written."""
+        size_bytes = self.folded.size_bytes + sum(map(len, self.payloads))
+        return Folded(self.version, self.last_id, size_bytes, self.state)
 
 
 class Dispatcher:
@@ -178,10 +200,11 @@ class Dispatcher:
         pending: dict[Stream, _Pending] = {}
         for command in commands:
             aggregate, stream = registry.of(command)
-            if stream not in pending:
-                pending[stream] = _Pending(aggregate, stream, self._states.at(aggregate, stream))
-                _check_version(pending[stream], expected_version)
-            pending[stream].decide(command)
+            each = pending.get(stream)
+            if each is None:
+                each = pending[stream] = _Pending(aggregate, stream, self._states.at(aggregate, stream))
+                _check_version(each, expected_version)
+            each.decide(command)
         return list(pending.values())
 
     def _append(
@@ -192,41 +215,27 @@ class Dispatcher:
         within: Callable[[Any], None] | None,
         occurred_at: datetime,
     ) -> Dispatched:
-        changed = [each for each in pending if each.events]
-        writes = [self._write(each, metadata, occurred_at) for each in changed]
+        new_id = self._new_event_id
+        writes = [each.write(new_id, metadata, occurred_at) for each in pending if each.events]
         position = self._log.append(*writes, fence=fence, within=within) if writes else self._log.head()
-        for each, write in zip(changed, writes, strict=True):
-            last_id = write.events[-1].event_id
-            self._states.keep(each.stream, Folded(each.version, last_id, each.size_bytes, each.state))
-        return Dispatched(
-            position=position,
-            stream=pending[0].stream,
-            version=pending[0].version,
-            events=tuple(event for each in pending for event in each.events),
-        )
-
-    def _write(self, pending: _Pending, metadata: Metadata, occurred_at: datetime) -> Write:
-        return Write(
-            stream=pending.stream,
-            expected_version=pending.expected_version,
-            events=tuple(
-                NewEvent(
-                    event_id=self._new_event_id(), event=event, occurred_at=occurred_at, metadata=metadata
-                )
-                for event in pending.events
-            ),
-        )
+        events: list[Event] = []
+        for each in pending:
+            if each.events:
+                events += each.events
+                self._states.keep(each.stream, each.appended())
+        first = pending[0]
+        return Dispatched(position=position, stream=first.stream, version=first.version, events=tuple(events))
 
 
 def _check_version(pending: _Pending, expected_version: int | None) -> None:
-    if expected_version is not None and pending.expected_version != expected_version:
-        raise WrongExpectedVersion(pending.stream, expected_version, pending.expected_version)
+    if expected_version is not None and pending.folded.version != expected_version:
+        raise WrongExpectedVersion(pending.stream, expected_version, pending.folded.version)
 
 
-def _size_of(event: Event) -> int:
-    """In bytes. JSON knows integers and texts that the log does not: refused here, wherever they stand."""
+def _encode(event: Event) -> bytes:
+    """JSON knows integers and texts that the log does not: refused here, wherever they stand."""
     try:
-        return len(events.encode(event))
+        return events.encode(event)
     except OverflowError:
         raise BadInput("$", "an integer does not fit into 64 bits") from None
     except UnicodeEncodeError:

@@ -30,7 +30,7 @@ _PLACE = struct.Struct("<qqq16s")
 _SHAPE = struct.Struct("<qqqq")
 
 
-class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who caused an event, and what it belongs to."""
 
     actor: str
@@ -38,22 +38,24 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     causation_id: str | None = None
 
 
-class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event_id: UUID
     event: Event
     occurred_at: datetime
     metadata: Metadata
 
 
-class Write(msgspec.Struct, frozen=True, kw_only=True):
+class Write(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Events for one stream, to follow directly on `expected_version` (0: the stream is new)."""
 
     stream: Stream
     expected_version: int
     events: tuple[NewEvent, ...]
+    payloads: tuple[bytes, ...] = ()
+    """The events encoded, by whoever has done so already; else the log does it."""
 
 
-class Fence(msgspec.Struct, frozen=True, kw_only=True):
+class Fence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Appended only if the lease on `stream` is still held in this epoch, checked in the same transaction."""
 
     stream: Stream
@@ -119,9 +121,9 @@ def hash_event(
     head: bytes, version: int, event_id: UUID, about: bytes, payload: bytes, prev_hash: bytes
 ) -> bytes:
     """`chain_hash` for what is laid out already: a log hashes everything that it takes in."""
-    place = _PLACE.pack(8, version, 16, event_id.bytes)
-    lengths = _LENGTH.pack(len(payload)), _LENGTH.pack(len(prev_hash))
-    return sha256(b"".join((head, place, about, lengths[0], payload, lengths[1], prev_hash))).digest()
+    place = _PLACE.pack(8, version, 16, event_id.int.to_bytes(16, "big"))
+    length, prev_length = _LENGTH.pack(len(payload)), _LENGTH.pack(len(prev_hash))
+    return sha256(b"".join((head, place, about, length, payload, prev_length, prev_hash))).digest()
 
 
 @lru_cache(maxsize=4_096)

@@ -7,6 +7,7 @@ white space, and only telemetry streams carry two ids (`telemetry-<run>-<attempt
 from __future__ import annotations
 
 import os
+import random
 import time
 import uuid
 from typing import NewType
@@ -36,6 +37,8 @@ def new_id() -> str:
 
 _VERSION_7 = 0x7 << 76 | 0b10 << 62
 _RANDOM = ~(0xF << 76 | 0b11 << 62)
+_chance = random.Random()
+os.register_at_fork(after_in_child=_chance.seed)
 _read_uuid = msgspec.msgpack.Decoder(uuid.UUID).decode
 _BYTES_16 = b"\xc4\x10"
 """What stands before 16 bytes in MessagePack. `UUID` itself takes longer than the rest of an event id."""
@@ -43,8 +46,7 @@ _BYTES_16 = b"\xc4\x10"
 
 def new_event_id() -> uuid.UUID:
     """Of version 7 (RFC 9562): in the order of time, so that the index on them grows at its end."""
-    random = int.from_bytes(os.urandom(10), "big") & _RANDOM
-    number = time.time_ns() // 1_000_000 << 80 | _VERSION_7 | random
+    number = time.time_ns() // 1_000_000 << 80 | _VERSION_7 | _chance.getrandbits(80) & _RANDOM
     return _read_uuid(_BYTES_16 + number.to_bytes(16, "big"))
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from uuid import UUID
+
+import msgspec
 
 from runledger.tracker.aggregates.registry import Aggregate
 from runledger.tracker.envelope import Recorded
@@ -32,7 +34,7 @@ class Reading(Protocol):
         """Those behind this very event, at this version; None where it is not there."""
 
 
-class Folded(NamedTuple):
+class Folded(msgspec.Struct, frozen=True, gc=False):
     """A state, and the last event in it."""
 
     version: int
@@ -67,20 +69,16 @@ class States:
     def keep(self, stream: Stream, folded: Folded) -> None:
         """What a stream has come to that was just appended to."""
         with self._lock:
-            self._forget(stream)
+            gone = self._kept.pop(stream, NOTHING)
             self._kept[stream] = folded
-            self._kept_bytes += folded.size_bytes
+            self._kept_bytes += folded.size_bytes - gone.size_bytes
             while len(self._kept) > KEPT_STATES or self._kept_bytes > KEPT_BYTES:
-                self._forget(next(iter(self._kept)))
+                self._kept_bytes -= self._kept.pop(next(iter(self._kept))).size_bytes
 
     def _go_on(self, aggregate: Aggregate[Any], stream: Stream, kept: Folded) -> Folded | None:
         """None where the stream is not the one that is remembered."""
         recorded = self._log.read_on(stream, kept.version, kept.event_id)
         return None if recorded is None else _fold(aggregate, kept, recorded)
-
-    def _forget(self, stream: Stream) -> None:
-        gone = self._kept.pop(stream, NOTHING)
-        self._kept_bytes -= gone.size_bytes
 
 
 def _fold(aggregate: Aggregate[Any], before: Folded, recorded: Sequence[Recorded]) -> Folded:

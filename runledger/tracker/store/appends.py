@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from runledger.tracker import events
 from runledger.tracker.envelope import (
     GENESIS,
     Fence,
-    Metadata,
     Write,
     hash_about,
     hash_event,
@@ -52,11 +53,11 @@ class Row(NamedTuple):
     payload: bytes
 
 
-_row = tuple.__new__
-"""`Row` itself is a function in Python around this, and takes twice as long."""
+_new = tuple.__new__
+"""`Row` and `Tip` themselves are functions in Python around this, and take twice as long."""
 
 
-class Append(NamedTuple):
+class Append(msgspec.Struct, frozen=True, gc=False):
     writes: tuple[Write, ...]
     payloads: tuple[tuple[bytes, ...], ...]
     fence: Fence | None
@@ -82,7 +83,7 @@ def prepare(writes: Sequence[Write], fence: Fence | None) -> Append:
         if not write.events:
             break
         _check_texts(write)
-        encoded = tuple([events.encode(new.event) for new in write.events])
+        encoded = write.payloads or tuple([events.encode(new.event) for new in write.events])
         payloads.append(encoded)
         event_count += len(encoded)
         size_bytes += sum(map(len, encoded))
@@ -99,19 +100,20 @@ def chain(log_id: str, append: Append, tips: Tips) -> list[Row]:
     """
     moved: dict[str, Tip] = {}
     rows: list[Row] = []
-    empty = Tip(append.first_version - 1, GENESIS)
     for write, payloads in zip(append.writes, append.payloads, strict=True):
-        tip = moved.get(write.stream) or tips.get(write.stream, empty)
-        if tip.version != write.expected_version:
-            raise WrongExpectedVersion(write.stream, write.expected_version, tip.version)
-        rows += _chain_write(log_id, write, payloads, tip.hash)
-        moved[write.stream] = Tip(rows[-1].version, rows[-1].hash)
+        stream = write.stream
+        version, digest = moved.get(stream) or tips.get(stream) or (append.first_version - 1, GENESIS)
+        if version != write.expected_version:
+            raise WrongExpectedVersion(stream, write.expected_version, version)
+        moved[stream] = _chain_write(log_id, write, payloads, digest, rows)
     tips.update(moved)
     return rows
 
 
-def _chain_write(log_id: str, write: Write, payloads: Sequence[bytes], prev_hash: bytes) -> list[Row]:
-    rows: list[Row] = []
+def _chain_write(
+    log_id: str, write: Write, payloads: Sequence[bytes], prev_hash: bytes, rows: list[Row]
+) -> Tip:
+    """Adds to `rows`; the stream's new end."""
     stream, version = write.stream, write.expected_version
     head = hash_head(log_id, stream)
     kind, at, who = None, None, None
@@ -122,11 +124,12 @@ def _chain_write(log_id: str, write: Write, payloads: Sequence[bytes], prev_hash
             kind, at, who = type(event), new.occurred_at, new.metadata
             occurred_at = to_micros(at)
             about = hash_about(event.tag, event.schema, occurred_at, who)
-        digest = hash_event(head, version, new.event_id, about, payload, prev_hash)
+        event_id = new.event_id
+        digest = hash_event(head, version, event_id, about, payload, prev_hash)
         fields = (
             stream,
             version,
-            new.event_id,
+            event_id,
             event.tag,
             event.schema,
             occurred_at,
@@ -137,23 +140,27 @@ def _chain_write(log_id: str, write: Write, payloads: Sequence[bytes], prev_hash
             digest,
             payload,
         )
-        rows.append(_row(Row, fields))
+        rows.append(_new(Row, fields))
         prev_hash = digest
-    return rows
+    return _new(Tip, (version, prev_hash))
 
 
 def _check_texts(write: Write) -> None:
-    _check_text("stream", write.stream)
-    checked: Metadata | None = None
+    checked = None
     for new in write.events:
         if new.metadata is not checked:
             checked = new.metadata
-            _check_text("actor", checked.actor)
-            _check_text("correlation_id", checked.correlation_id or "")
-            _check_text("causation_id", checked.causation_id or "")
+            _check_all(write.stream, checked.actor, checked.correlation_id, checked.causation_id)
 
 
 @lru_cache(maxsize=4_096)
+def _check_all(stream: str, actor: str, correlation_id: str | None, causation_id: str | None) -> None:
+    _check_text("stream", stream)
+    _check_text("actor", actor)
+    _check_text("correlation_id", correlation_id or "")
+    _check_text("causation_id", causation_id or "")
+
+
 def _check_text(place: str, text: str) -> None:
     if "\0" in text:
         raise BadInput(place, "holds a NUL character")

@@ -7,12 +7,13 @@ last to be locked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from runledger.tracker.store import arrays
-from runledger.tracker.store.appends import Append, Row, Tip
-from runledger.tracker.store.direct import Direct
+from runledger.tracker.store.appends import Row, Tip
+from runledger.tracker.store.direct import DRIVER_ERRORS, Direct
 from runledger.tracker.store.statements import (
     HELD,
     INSERT_AT_ONCE,
@@ -24,6 +25,8 @@ from runledger.tracker.store.statements import (
 )
 
 Places = Sequence[tuple[str, int]]
+Ends = Sequence[tuple[str, int, bytes]]
+"""Stream, version and hash."""
 
 
 def tips_of(direct: Direct, streams: Collection[str]) -> dict[str, Tip]:
@@ -35,49 +38,53 @@ def tips_of(direct: Direct, streams: Collection[str]) -> dict[str, Tip]:
     return {stream: Tip(*rows[0]) for stream, rows in found if rows}
 
 
-def insert_at_once(
-    direct: Direct, appends: Sequence[Append], before: Mapping[str, Tip], rows: Sequence[Row]
-) -> int | None:
+def insert_at_once(direct: Direct, fences: Places, before: Ends, rows: Sequence[Row]) -> int | None:
     """Insert all rows after the fences, and the ends of the streams `before`, were checked.
 
     The position before the first row; None where a check failed and nothing was inserted. A conflict is the
     driver's IntegrityError.
     """
-    fences = sorted({(append.fence.stream, append.fence.epoch) for append in appends if append.fence})
-    tips = [(stream, version, digest) for stream, (version, digest) in before.items()]
     if direct.is_postgresql:
-        answer = direct.fetch(INSERT_AT_ONCE, parameters_at_once(fences, tips, rows))
+        answer = direct.fetch(INSERT_AT_ONCE, parameters_at_once(fences, before, rows))
         return answer[0][0] if answer else None
+    try:
+        return _insert_in_turn(direct.cursor, fences, before, rows)
+    except DRIVER_ERRORS as problem:
+        raise direct.translated(problem) from problem
+
+
+def _insert_in_turn(cursor: sqlite3.Cursor, fences: Places, before: Ends, rows: Sequence[Row]) -> int | None:
+    execute = cursor.execute
     for fence in fences:
-        if not direct.fetch(HELD, fence):
+        if not execute(HELD, fence).fetchall():
             return None
-    for tip in tips:
-        if not direct.fetch(IS_THERE, tip):
+    for end in before:
+        if not execute(IS_THERE, end).fetchall():
             return None
-    last: int = direct.fetch(MOVE_HEAD, (len(rows),))[0][0]
-    direct.run_many(INSERT_ONE, parameters_in_turn(rows))
+    last: int = execute(MOVE_HEAD, (len(rows),)).fetchall()[0][0]
+    cursor.executemany(INSERT_ONE, parameters_in_turn(rows))
     return last - len(rows)
 
 
 def parameters_in_turn(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     """For `INSERT_ONE`. SQLite keeps ids as text."""
-    return [(place, *row[:2], row[2].hex, *row[3:]) for place, row in enumerate(rows, 1 - len(rows))]
+    return [
+        (place, *row[:2], f"{row[2].int:032x}", *row[3:]) for place, row in enumerate(rows, 1 - len(rows))
+    ]
 
 
-def parameters_at_once(
-    fences: Places, tips: Sequence[tuple[str, int, bytes]], rows: Sequence[Row]
-) -> tuple[Any, ...]:
+def parameters_at_once(fences: Places, before: Ends, rows: Sequence[Row]) -> tuple[Any, ...]:
     """For `INSERT_AT_ONCE`: an array for each column."""
     columns = zip(*rows, strict=True)
     return (
         arrays.of_texts([stream for stream, _ in fences]),
         arrays.of_ints([epoch for _, epoch in fences]),
-        arrays.of_texts([stream for stream, _, _ in tips]),
-        arrays.of_ints([version for _, version, _ in tips]),
-        arrays.of_bytes([digest for _, _, digest in tips]),
+        arrays.of_texts([stream for stream, _, _ in before]),
+        arrays.of_ints([version for _, version, _ in before]),
+        arrays.of_bytes([digest for _, _, digest in before]),
         len(rows),
         len(fences),
-        len(tips),
+        len(before),
         len(rows),
         *(of(column) for of, column in zip(COLUMNS, columns, strict=True)),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -17,7 +17,7 @@ from runledger.tracker.errors import Fenced, StoreUnavailable, TrackerError, Wro
 from runledger.tracker.store.appends import Append, Row, Tip, chain
 from runledger.tracker.store.at_once import insert_at_once, tips_of
 from runledger.tracker.store.commit import find, position_of, settle, settle_alone
-from runledger.tracker.store.direct import DRIVER_ERRORS, INTEGRITY_ERRORS, Direct
+from runledger.tracker.store.direct import DRIVER_ERRORS, INTEGRITY_ERRORS, Direct, Rows
 from runledger.tracker.store.engine import read, write
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,19 @@ class Committer:
         for index, outcome in zip(left, carefully, strict=True):
             done[index] = outcome
         return [outcome for outcome in done if outcome is not None]
+
+    def fetch(self, statement: str, parameters: Sequence[Any]) -> Rows | None:
+        """The answer over the connection that commits; None where there is none, or it is lost."""
+        if self._kept is None:
+            return None
+        try:
+            return self._kept.fetch(statement, parameters)
+        except (StoreUnavailable, *DRIVER_ERRORS):
+            self.close()
+            return None
+        except BaseException:
+            self.close()  # in whatever state it was left
+            raise
 
     def commit_within(self, append: Append, within: Callable[[Connection], None]) -> int:
         """`within` and the append in one transaction; what was appended before is not done again."""
@@ -110,17 +123,20 @@ class Committer:
 
     def _transact(self, direct: Direct, appends: Sequence[Append]) -> list[Outcome | None]:
         tips = self._tips_for(direct, appends)
-        before = dict(tips)
+        before = [(stream, *tip) for stream, tip in tips.items()]
         rows: list[Row] = []
         ends: list[int | None] = []
+        fences: set[tuple[str, int]] = set()
         for append in appends:
             try:
                 rows += chain(self._log_id, append, tips)
-                ends.append(len(rows))
             except WrongExpectedVersion:
                 ends.append(None)  # the careful way knows why: it may be in the log already
-        ready = [append for append, end in zip(appends, ends, strict=True) if end is not None]
-        base = insert_at_once(direct, ready, before, rows) if rows else None
+                continue
+            ends.append(len(rows))
+            if append.fence is not None:
+                fences.add((append.fence.stream, append.fence.epoch))
+        base = insert_at_once(direct, sorted(fences), before, rows) if rows else None
         if base is None:
             self._undo()
             return [None] * len(appends)

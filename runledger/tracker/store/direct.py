@@ -49,38 +49,32 @@ class Direct:
         self._pooled = self._connection.connection
         connection: Any = self._pooled.dbapi_connection
         self._has_begun = False
-        self._cursor: Any = connection.cursor()
+        self.cursor: Any = connection.cursor()
+        """The driver's. Whoever uses it knows which driver that is, and what `translated` is for."""
         if self.is_postgresql:
             connection.autocommit = True
             take_columns(connection)
-            self._cursor = connection.cursor(binary=True)
+            self.cursor = connection.cursor(binary=True)
             self.run(PLAN_ONCE)
 
     def fetch(self, statement: str, parameters: Sequence[Any]) -> Rows:
         """All rows of its answer."""
         try:
             if self.is_postgresql:
-                self._cursor.execute(statement, parameters, prepare=True)
+                self.cursor.execute(statement, parameters, prepare=True)
             else:
-                self._cursor.execute(statement, parameters)
-            rows: Rows = self._cursor.fetchall()
+                self.cursor.execute(statement, parameters)
+            rows: Rows = self.cursor.fetchall()
         except DRIVER_ERRORS as problem:
-            raise self._translated(problem) from problem
+            raise self.translated(problem) from problem
         return rows
 
     def run(self, statement: str) -> None:
         """For one that has no answer."""
         try:
-            self._cursor.execute(statement)
+            self.cursor.execute(statement)
         except DRIVER_ERRORS as problem:
-            raise self._translated(problem) from problem
-
-    def run_many(self, statement: str, parameters: Sequence[Sequence[Any]]) -> None:
-        """The statement once for each."""
-        try:
-            self._cursor.executemany(statement, parameters)
-        except DRIVER_ERRORS as problem:
-            raise self._translated(problem) from problem
+            raise self.translated(problem) from problem
 
     def begin(self) -> None:
         """A write transaction. On PostgreSQL a statement is one by itself, and nothing happens."""
@@ -88,33 +82,30 @@ class Direct:
             return
         try:
             if not self._has_begun:
-                ask_often(self._cursor)
+                ask_often(self.cursor)
                 self._has_begun = True
-            begin_writing(self._cursor)
+            begin_writing(self.cursor)
         except DRIVER_ERRORS as problem:
-            raise self._translated(problem) from problem
+            raise self.translated(problem) from problem
 
     def commit(self) -> None:
-        if self.is_postgresql:
-            return
-        try:
-            self._engine.dialect.do_commit(self._pooled)
-        except DRIVER_ERRORS as problem:
-            raise self._translated(problem) from problem
+        if not self.is_postgresql:
+            self.run("COMMIT")
 
     def roll_back(self) -> None:
         try:
             self._engine.dialect.do_rollback(self._pooled)
         except DRIVER_ERRORS as problem:
-            raise self._translated(problem) from problem
+            raise self.translated(problem) from problem
 
     def close(self) -> None:
         """In whatever state it is."""
         with suppress(*DRIVER_ERRORS):
-            self._cursor.close()  # a statement that is left open would keep the file open
+            self.cursor.close()  # a statement that is left open would keep the file open
         self._connection.close()
 
-    def _translated(self, problem: DriverError) -> Exception:
+    def translated(self, problem: DriverError) -> Exception:
+        """`StoreUnavailable` for what the driver says about the database itself."""
         if is_outage(problem):
             return StoreUnavailable(target_of(self._engine), str(problem).strip())
         return problem

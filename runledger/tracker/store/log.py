@@ -20,7 +20,7 @@ from runledger.tracker.errors import StoreUnavailable
 from runledger.tracker.store.appends import Append, prepare
 from runledger.tracker.store.commit import read_tips
 from runledger.tracker.store.committer import Committer
-from runledger.tracker.store.direct import Readers
+from runledger.tracker.store.direct import Readers, Rows
 from runledger.tracker.store.engine import is_postgresql, read, target_of
 from runledger.tracker.store.statements import HEAD, READ_ON_POSTGRESQL, READ_ON_SQLITE
 from runledger.tracker.store.tables import events, head, log_info
@@ -50,7 +50,8 @@ class Log:
         self._committer = Committer(engine, self.log_id)
         self._writer = Writer(target_of(engine), self._committer.commit, self._committer.close)
         self._readers = Readers(engine)
-        self._read_stream = READ_ON_POSTGRESQL if is_postgresql(engine) else READ_ON_SQLITE
+        self._is_postgresql = is_postgresql(engine)
+        self._read_stream = READ_ON_POSTGRESQL if self._is_postgresql else READ_ON_SQLITE
 
     def append(
         self,
@@ -85,8 +86,11 @@ class Log:
 
     def read_on(self, stream: str, version: int, event_id: UUID) -> list[Recorded] | None:
         """What follows in the stream on this very event, at this version; None where it is not there."""
-        rows = self._readers.fetch(self._read_stream, (stream, version - 1))
-        if not rows or rows[0][3] not in (event_id, event_id.hex):
+        parameters = (stream, version - 1)
+        rows = None if self._is_postgresql else self._writer.alone(self._read_beside, parameters)
+        if rows is None:
+            rows = self._readers.fetch(self._read_stream, parameters)
+        if not rows or rows[0][3] != (event_id if self._is_postgresql else event_id.hex):
             return None
         return [_recorded(row) for row in rows[1:]]
 
@@ -127,6 +131,9 @@ class Log:
         with read(self.engine) as conn:
             row = conn.execute(select(events).where(events.c.event_id == event_id)).one_or_none()
         return None if row is None else _recorded(row)
+
+    def _read_beside(self, parameters: tuple[str, int]) -> Rows | None:
+        return self._committer.fetch(self._read_stream, parameters)
 
     def close(self) -> None:
         """Commit what is queued and stop the writer. The engine stays open: it is the caller's."""

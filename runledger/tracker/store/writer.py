@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import TypeVar
 
 from runledger.tracker.errors import StoreBusy, StoreUnavailable
 from runledger.tracker.store.appends import Append
@@ -32,6 +33,8 @@ LOOK_AGAIN_SECONDS = 1.0
 
 Outcome = int | Exception
 Commit = Callable[[Sequence[Append]], Sequence[Outcome]]
+Given = TypeVar("Given")
+Answer = TypeVar("Answer")
 
 
 class _Bell:
@@ -102,19 +105,24 @@ class Writer:
 
         Raises what `commit` has answered, and `StoreUnavailable` as `submit` does.
         """
-        self._check_process()
-        outcome = None if self._queue or self._committing.locked() else self._write_alone(append)
+        outcome = self.alone(self._commit_one, append)
         if outcome is None:
             outcome = self._write_in_turn(append)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def _write_alone(self, append: Append) -> Outcome | None:
-        """Past the queue, in which nobody waits; None where somebody does after all."""
+    def alone(self, call: Callable[[Given], Answer], given: Given) -> Answer | None:
+        """`call(given)` as if it were a commit, past the queue; None where others commit or wait.
+
+        So a read may use the connection of the commits: one that is kept apart finds its pages outdated.
+        """
+        self._check_process()
+        if self._queue or self._committing.locked():
+            return None
         try:
             with self._committing:
-                return None if self._queue or self._closed else self._commit_safely((append,))[0]
+                return None if self._queue or self._closed else call(given)
         finally:
             if self._queue:
                 self._wake_next()
@@ -244,6 +252,9 @@ class Writer:
             while self._queue and self._queue[0].outcome is not None:
                 self._queued_bytes -= self._queue.popleft().append.size_bytes
             self._room.notify_all()
+
+    def _commit_one(self, append: Append) -> Outcome:
+        return self._commit_safely((append,))[0]
 
     def _commit_safely(self, appends: Sequence[Append]) -> Sequence[Outcome]:
         try:

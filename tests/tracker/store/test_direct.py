@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
 import psycopg
 import pytest
@@ -116,15 +115,12 @@ def test_a_transaction_gets_its_turn_beside_a_writer_that_goes_on_and_on(
 def test_after_a_transaction_that_failed_halfway_the_next_begins_anew(
     log: Log, ledger: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_many = Direct.run_many
-
-    def fail(direct: Direct, statement: str, parameters: Any) -> None:
-        run_many(direct, statement, parameters)
+    def fail(direct: Direct) -> None:
         monkeypatch.undo()
         raise KeyboardInterrupt
 
     log.append(to("run-1", 0))
-    monkeypatch.setattr(Direct, "run_many", fail)
+    monkeypatch.setattr(Direct, "commit", fail)
     with pytest.raises(KeyboardInterrupt):
         log.append(to("run-1", 1))
     assert log.append(to("run-1", 1)) == 2

@@ -67,9 +67,20 @@ def lose_reply(engine: Engine, monkeypatch: pytest.MonkeyPatch, times: int = 1) 
         return rows
 
     monkeypatch.setattr(Direct, "fetch", fetch_and_break)
+    commit_directly = Direct.commit
+
+    def commit_and_break(direct: Direct) -> None:
+        """SQLite's fast way ends with a statement that the driver is given."""
+        commit_directly(direct)
+        if not direct.is_postgresql and left[0] > 0:
+            left[0] -= 1
+            direct.close()
+            raise direct.translated(_broken(engine))
+
+    monkeypatch.setattr(Direct, "commit", commit_and_break)
 
 
-def _broken(engine: Engine) -> Exception:
+def _broken(engine: Engine) -> sqlite3.Error | psycopg.Error:
     if is_postgresql(engine):
         return psycopg.OperationalError("server closed the connection unexpectedly")
     problem = sqlite3.OperationalError("disk I/O error")
@@ -102,7 +113,12 @@ def test_a_commit_that_never_happened_is_unavailable(
         connection.rollback()
         raise _broken(ledger)
 
+    def commit_directly(direct: Direct) -> None:
+        direct.roll_back()
+        raise direct.translated(_broken(ledger))
+
     monkeypatch.setattr(ledger.dialect, "do_commit", commit)
+    monkeypatch.setattr(Direct, "commit", commit_directly)
     ways = [lambda conn: None] if is_postgresql(ledger) else [None, lambda conn: None]
     for way in ways:
         with pytest.raises(StoreUnavailable):
