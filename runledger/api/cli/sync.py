@@ -13,7 +13,7 @@ import click
 import msgspec
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from runledger.api.cli.exits import BadUsage, Exit, NotReachable, Refused
+from runledger.api.cli.exits import BadUsage, Exit, NotReachable, Refused, SetupProblem
 from runledger.api.cli.output import Output, with_output
 from runledger.api.cli.sentences import size
 from runledger.api.courier.door import Door
@@ -33,6 +33,7 @@ WORDS = {
     "shipping": "left alone: its courier ships it",
     "refused": "refused",
     "unreachable": "not sent",
+    "skipped": "skipped",
 }
 
 
@@ -53,7 +54,7 @@ def sync(output: Output, folder: Path | None) -> None:
 
     Safe at any time, and as often as one likes: nothing is sent twice, and what is being
     trained, or shipped by its courier, is left alone. A run is removed from the disk once
-    all of it is told and it can never go on.
+    all of it is told and it can never go on. What cannot be read is named, and the rest sent.
     """
     settings = load(TrackingSettings, os.environ)
     lease_seconds = load(CourierSettings, os.environ).lease_seconds
@@ -78,16 +79,23 @@ def _sync_all(output: Output, syncing: Syncing, runs: list[RunFolder]) -> tuple[
             try:
                 done.append(syncing.sync(folder, watcher))
             except FileNotFoundError:
-                if folder.file.exists():
-                    raise
                 continue  # its courier has told all of it meanwhile
             except Denied as denied:
                 return done, Refused(str(denied))
             _say(output, done[-1])
             if done[-1].outcome == "unreachable":
                 return done, NotReachable(f"no Runledger answers: {done[-1].problem}")
+    return done, _what_is_left(done)
+
+
+def _what_is_left(done: list[Synced]) -> Exit | None:
+    """What could not be read says more of the machine than of what the tracker thinks of the rest."""
     refused = [each.run_id for each in done if each.outcome == "refused" or each.set_aside]
-    return done, Refused(f"not all was taken: run {', '.join(refused)}") if refused else None
+    skipped = [each.run_id for each in done if each.outcome == "skipped"]
+    parts = [f"not all was taken: run {', '.join(refused)}"] if refused else []
+    if skipped:
+        return SetupProblem("; ".join([*parts, f"not all could be read: run {', '.join(skipped)}"]))
+    return Refused(parts[0]) if parts else None
 
 
 @contextmanager
@@ -115,7 +123,8 @@ def _say(output: Output, synced: Synced) -> None:
         what += f": {_sent(synced)}"
     elif synced.problem:
         what += f": {synced.problem}"
-    output.say(f"run {synced.run_id} of {synced.experiment}: {what}")
+    of = f" of {synced.experiment}" if synced.outcome != "skipped" else ""
+    output.say(f"run {synced.run_id}{of}: {what}")
     for path in synced.set_aside:
         output.say(f"  what the tracker did not take: {path}")
 

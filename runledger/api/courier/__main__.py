@@ -19,7 +19,8 @@ from runledger.api.courier.errors import RefusedFact
 from runledger.api.courier.patience import Patience
 from runledger.api.courier.settings import CourierSettings
 from runledger.api.courier.tally import Tally
-from runledger.api.tracking.folders import AttemptFolder, Lock, RunFolder
+from runledger.api.tracking.errors import DamagedFile
+from runledger.api.tracking.folders import AttemptFolder, Lock, RunFolder, sweep
 from runledger.tracker.errors import BadSetting, GaveUp
 from runledger.tracker.settings import load
 
@@ -33,7 +34,7 @@ BAD_USAGE = 2
 
 
 def main(arguments: list[str], environ: Mapping[str, str]) -> int:
-    """0 once all is told, 1 where something is left for `runledger sync`."""
+    """0 once all is told, 1 where something is left for `runledger sync`, 2 where that would be in vain."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
@@ -44,7 +45,13 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> int:
     except (ValueError, BadSetting) as problem:
         logger.error("%s", problem)
         return BAD_USAGE
-    return ship(RunFolder(Path(name)), settings)
+    folder = RunFolder(Path(name))
+    try:
+        sweep(folder.path.parent)
+        return ship(folder, settings)
+    except DamagedFile as damage:
+        logger.error("%s", damage)
+        return BAD_USAGE
 
 
 def ship(folder: RunFolder, settings: CourierSettings) -> int:

@@ -16,12 +16,15 @@ from runledger.api.courier.delivery import Connect, Delivery
 from runledger.api.courier.errors import RefusedFact
 from runledger.api.courier.patience import Patience
 from runledger.api.courier.tally import Tally
-from runledger.api.tracking.folders import AttemptFolder, Lock, RunFolder, is_locked, run_folders
+from runledger.api.tracking.errors import DamagedFile
+from runledger.api.tracking.folders import AttemptFolder, Lock, RunFolder, is_locked, run_folders, sweep
 from runledger.tracker.errors import GaveUp
 
 LOOK_SECONDS = 0.2
 
-Outcome: TypeAlias = Literal["sent", "told already", "training", "shipping", "refused", "unreachable"]
+Outcome: TypeAlias = Literal[
+    "sent", "told already", "training", "shipping", "refused", "unreachable", "skipped"
+]
 
 
 class Synced(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +34,7 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     experiment: str
     name: str | None
     outcome: Outcome
-    """`training`: by a process that lives; `shipping`: its courier is at it."""
+    """`training`: by a process that lives; `shipping`: its courier is at it; `skipped`: it cannot be read."""
     problem: str = ""
     sent: Tally = msgspec.field(default_factory=Tally)
     set_aside: list[str] = []
@@ -51,12 +54,18 @@ class Syncing:
         self._retry_seconds = retry_seconds
 
     def sync(self, folder: RunFolder, watcher: Watcher) -> Synced:
-        """Raises `Denied` where the tracker does not let us in."""
+        """Raises `Denied` where the tracker does not let us in, `FileNotFoundError` where all is gone."""
         lock = Lock(folder.courier_lock)
-        if not lock.acquire():
-            return _synced(folder, "shipping")
         try:
+            if not lock.acquire():
+                return _synced(folder, "shipping")
             return self._sync(folder, watcher)
+        except (DamagedFile, OSError) as problem:
+            if isinstance(problem, FileNotFoundError) and not folder.path.exists():
+                raise
+            return Synced(
+                run_id=folder.run_id, experiment="", name=None, outcome="skipped", problem=str(problem)
+            )
         finally:
             lock.release()
 
@@ -105,9 +114,11 @@ def _deliver(
 
 def runs_to_sync(folder: Path) -> list[RunFolder]:
     """Those below a journals folder, or the one whose folder it is."""
+    folder = folder.absolute()
     if (folder / "run.json").exists():
-        return [RunFolder(folder.absolute())]
-    return run_folders(folder.absolute())
+        return [RunFolder(folder)]
+    sweep(folder)
+    return run_folders(folder)
 
 
 def size_of(folder: RunFolder) -> int:

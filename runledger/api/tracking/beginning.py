@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from runledger.api.tracking.errors import Misused, RunBusy, RunOver
-from runledger.api.tracking.fetching import ask_saved, clear_unpacked, unpack_saved
+from runledger.api.tracking.errors import DamagedFile, Misused, RunBusy, RunOver
+from runledger.api.tracking.fetching import ask_saved, clear_leftovers, unpack_saved
 from runledger.api.tracking.folders import (
     AttemptFile,
     AttemptFolder,
@@ -93,7 +93,7 @@ def _in_time(succeeds: Callable[[], bool]) -> bool:
 
 def _unfinished(journals: Path, asked: RunFile) -> tuple[RunFolder, Lock] | None:
     """The last run of this experiment and name that nobody trains and that may go on."""
-    candidates = [folder for folder in reversed(run_folders(journals)) if _is_alike(folder.read(), asked)]
+    candidates = [folder for folder in reversed(run_folders(journals)) if _is_alike(folder, asked)]
     found: list[tuple[RunFolder, Lock]] = []
 
     def take() -> bool:
@@ -114,8 +114,17 @@ def _unfinished(journals: Path, asked: RunFile) -> tuple[RunFolder, Lock] | None
     return found[0] if found else None
 
 
-def _is_alike(run: RunFile, asked: RunFile) -> bool:
-    """A run whose params were others is another run, and says so."""
+def _is_alike(folder: RunFolder, asked: RunFile) -> bool:
+    """A run whose params were others is another run, and says so; so does one that cannot be read."""
+    try:
+        run = folder.read()
+        for attempt in folder.attempts():
+            attempt.read()
+    except FileNotFoundError:  # the caller begins anew
+        raise
+    except (DamagedFile, OSError) as problem:
+        logger.warning("the run in %s cannot go on: %s", folder.path, problem)
+        return False
     if (run.experiment, run.name) != (asked.experiment, asked.name):
         return False
     if changed := _changed(run, asked):
@@ -145,7 +154,7 @@ def _next_attempt(
         saved = last_saved(folder) if resume else None
     if outcome := final_outcome(folder):
         raise RunOver(run.run_id, outcome)
-    clear_unpacked(folder.attempts())
+    clear_leftovers(folder.attempts())
     attempt = _make_folder(folder)
     try:
         if saved is not None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 
-import msgspec
-
-from runledger.api.tracking.folders import AttemptFolder, ControlFile
+from runledger.api.tracking.errors import DamagedFile
+from runledger.api.tracking.folders import AttemptFolder, ControlFile, read_file
 
 LOOK_SECONDS = 0.5
 
@@ -31,6 +30,6 @@ class Control:
 
     def look(self) -> ControlFile:
         """What is said now; what cannot be read changes nothing."""
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            self._found = self._folder.read_control()
+        with contextlib.suppress(OSError, DamagedFile):
+            self._found = read_file(self._folder.control, ControlFile)
         return self._found

@@ -4,7 +4,8 @@ TrackingError
 ├── Misused                 a call that does not fit; nothing of it was written
 ├── RunBusy                 another process trains this run now
 ├── RunOver                 the run has ended for good and cannot go on
-└── CheckpointUnavailable   the state to go on from cannot be had
+├── CheckpointUnavailable   the state to go on from cannot be had
+└── DamagedFile             a small file beside a journal is not as it was written; never raised to a training
 """
 
 from __future__ import annotations
@@ -48,4 +49,13 @@ class CheckpointUnavailable(TrackingError):
         )
         self.run_id = run_id
         self.step = step
+        self.problem = problem
+
+
+class DamagedFile(TrackingError):
+    """A small file beside a journal cannot be read as what it is: its disk, or somebody, has changed it."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
         self.problem = problem

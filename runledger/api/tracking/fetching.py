@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import shutil
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,13 @@ from runledger.api.tracking.errors import CheckpointUnavailable, RunOver
 from runledger.api.tracking.folders import AttemptFolder
 from runledger.api.tracking.settings import TrackingSettings
 from runledger.api.tracking.told import Saved
-from runledger.tracker.staging import unpack
+from runledger.tracker.errors import BlobCorrupt
+from runledger.tracker.staging import clear_unfinished, unpack
 
 if TYPE_CHECKING:
     from runledger.api.answers import Checkpoint, Run
+
+logger = logging.getLogger(__name__)
 
 ASK_SECONDS = 10.0
 """How long the tracker may keep silent."""
@@ -23,15 +27,27 @@ ASK_SECONDS = 10.0
 def unpack_saved(run_id: str, saved: Saved, into: AttemptFolder, settings: TrackingSettings) -> None:
     """Unpack into `into.checkpoint`. Raises `CheckpointUnavailable`."""
     staged = saved.attempt.staged / saved.digest if saved.attempt else None
+    lacking = "it is not on this disk"
     if staged is not None and staged.exists():
-        unpack(staged, into.checkpoint)
-        return
+        if not (damage := _unpack(staged, saved.digest, into)):
+            return
+        lacking = f"its copy {staged} is damaged ({damage})"
+        logger.warning("run %s, checkpoint of step %d: %s", run_id, saved.step, lacking)
     fetched = into.path / "checkpoint.tar"
-    problem = "it is not on this disk, and the run is offline" if settings.offline else None
-    if problem := problem or _download(saved.digest, fetched, settings):
+    problem = f"{lacking}, and the run is offline" if settings.offline else None
+    problem = problem or _download(saved.digest, fetched, settings) or _unpack(fetched, saved.digest, into)
+    fetched.unlink(missing_ok=True)
+    if problem:
         raise CheckpointUnavailable(run_id, saved.step, problem)
-    unpack(fetched, into.checkpoint)
-    fetched.unlink()
+
+
+def _unpack(packed: Path, digest: str, into: AttemptFolder) -> str | None:
+    """What is wrong with it, if anything is."""
+    try:
+        unpack(packed, into.checkpoint, digest)
+    except (tarfile.TarError, BlobCorrupt) as problem:
+        return str(problem)
+    return None
 
 
 def _download(digest: str, to: Path, settings: TrackingSettings) -> str | None:
@@ -43,14 +59,7 @@ def _download(digest: str, to: Path, settings: TrackingSettings) -> str | None:
             client.download(digest, to)
     except ClientError as problem:
         return str(problem)
-    if _digest(to) != digest:
-        return f"what {settings.address} sends has another digest"
     return None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def ask_saved(run_id: str, settings: TrackingSettings) -> tuple[Saved | None, str]:
@@ -81,7 +90,8 @@ def _resume_point(run: Run, checkpoints: list[Checkpoint]) -> Saved | None:
     return Saved(point.step, point.digest) if point else None
 
 
-def clear_unpacked(attempts: list[AttemptFolder]) -> None:
-    """States that killed attempts went on from: nobody reads them any more."""
+def clear_leftovers(attempts: list[AttemptFolder]) -> None:
+    """What killed attempts have left: states that they went on from, and copies not finished."""
     for attempt in attempts:
         shutil.rmtree(attempt.checkpoint, ignore_errors=True)
+        clear_unfinished(attempt.staged)

@@ -5,20 +5,30 @@
         place.json, control.json, refused.jsonl
 
 Each small file is replaced whole, but for refused.jsonl, so a reader sees the old one or the new one.
-The training writes run.json and attempt.json, whoever ships the last three.
+The training writes run.json and attempt.json, whoever ships the last three. The first two are needed, and
+one that is damaged is named; the others are hints, and one that is damaged is as good as none.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
+import re
+import shutil
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
+from runledger.api.tracking.errors import DamagedFile
 from runledger.tracker.spec import Scalar
+
+logger = logging.getLogger(__name__)
+
+HIDDEN = re.compile(r"\.[0-9a-f]{32}")
+"""The name of a run that is being removed."""
 
 FileT = TypeVar("FileT", bound=msgspec.Struct)
 
@@ -90,10 +100,10 @@ class AttemptFolder:
 
     def read_place(self) -> PlaceFile | None:
         """None as long as the server was not told of this attempt."""
-        return read_file_if_there(self.place, PlaceFile)
+        return read_hint(self.place, PlaceFile)
 
     def read_control(self) -> ControlFile:
-        return read_file_if_there(self.control, ControlFile) or ControlFile()
+        return read_hint(self.control, ControlFile) or ControlFile()
 
 
 class RunFolder:
@@ -110,7 +120,16 @@ class RunFolder:
         self.courier_log = path / "courier.log"
 
     def read(self) -> RunFile:
-        return read_file(self.file, RunFile)
+        """Raises `DamagedFile`, also for a file of another run; `FileNotFoundError` without attempts."""
+        try:
+            found = read_file(self.file, RunFile)
+        except FileNotFoundError:
+            if self.attempts():
+                raise DamagedFile(self.file, "is missing") from None
+            raise
+        if found.run_id != self.run_id:
+            raise DamagedFile(self.file, f"belongs to run {found.run_id}")
+        return found
 
     def attempt(self, number: int) -> AttemptFolder:
         return AttemptFolder(self.path / str(number))
@@ -123,15 +142,33 @@ class RunFolder:
 
 
 def run_folders(journals: Path) -> list[RunFolder]:
-    """Every run below the journals folder, in the order in which they were begun.
+    """Every run below the journals folder, in the order in which they were begun; damaged ones first.
 
     A run that is told is removed under a hidden name: others see all of it or nothing.
     """
     if not journals.is_dir():
         return []
-    named = (path for path in journals.iterdir() if not path.name.startswith("."))
-    found = [RunFolder(path) for path in named if (path / "run.json").exists()]
-    return sorted(found, key=lambda folder: (folder.read().created_at, folder.run_id))
+    named = (RunFolder(path) for path in journals.iterdir() if not path.name.startswith("."))
+    begun = {folder: at for folder in named if (at := _begun_at(folder)) is not None}
+    return sorted(begun, key=lambda folder: (begun[folder], folder.run_id))
+
+
+def _begun_at(folder: RunFolder) -> int | None:
+    """In µs since 1970, 0 where that cannot be read; None for what is no run, or not any more."""
+    try:
+        return folder.read().created_at
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (DamagedFile, OSError):
+        return 0
+
+
+def sweep(journals: Path) -> None:
+    """Remove what is left of runs whose courier was killed while it removed them. Any number may do so."""
+    if journals.is_dir():
+        for path in journals.iterdir():
+            if HIDDEN.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def write_file(path: Path, content: msgspec.Struct) -> None:
@@ -145,14 +182,21 @@ def write_file(path: Path, content: msgspec.Struct) -> None:
 
 
 def read_file(path: Path, kind: type[FileT]) -> FileT:
-    """Raises `FileNotFoundError`, or `msgspec.DecodeError` for a file that somebody else has made."""
-    return msgspec.json.decode(path.read_bytes(), type=kind)
+    """Raises `FileNotFoundError` and `DamagedFile`."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        raise DamagedFile(path, str(problem)) from problem
 
 
-def read_file_if_there(path: Path, kind: type[FileT]) -> FileT | None:
+def read_hint(path: Path, kind: type[FileT]) -> FileT | None:
+    """None for a file that is not there, or not readable as one."""
     try:
         return read_file(path, kind)
     except FileNotFoundError:
+        return None
+    except DamagedFile as damage:
+        logger.warning("%s", damage)
         return None
 
 

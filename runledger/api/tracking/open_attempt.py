@@ -1,19 +1,23 @@
-"""One attempt's files, open for writing. What cannot be written raises `OSError` or `JournalBroken`."""
+"""One attempt's files, open for writing. What cannot be written raises `OSError` or `JournalBroken`.
+
+What is no file, or a link out of a folder that is kept, raises `Misused`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import mimetypes
 import shutil
-import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import SupportsFloat, SupportsIndex
 
+from runledger.api.tracking.errors import Misused
 from runledger.api.tracking.folders import AttemptFolder, Lock, RunFile
 from runledger.api.tracking.output import Output
 from runledger.api.tracking.surroundings import Surroundings
+from runledger.tracker.errors import BadInput
 from runledger.tracker.journal import Artifact, Checkpoint, Ended, Params
 from runledger.tracker.journal_writer import Journal
 from runledger.tracker.spec import Scalar
@@ -45,7 +49,8 @@ class OpenAttempt:
         """Returns once the bytes and the record are on disk. Covers all that was logged before."""
         self._surroundings.are_due()
         mark = self._journal.cut()
-        digest, size_bytes = self._pack(path)
+        with _misused():
+            digest, size_bytes = self._pack(path)
         self._journal.append(
             Checkpoint(step=step, digest=digest, size_bytes=size_bytes, loss=loss, mark=mark, time=_now())
         )
@@ -53,7 +58,8 @@ class OpenAttempt:
 
     def artifact(self, path: Path, name: str) -> None:
         self._surroundings.are_due()
-        digest, size_bytes = self._staging.put_file(path)
+        with _misused():
+            digest, size_bytes = self._staging.put_file(path)
         media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
         self._journal.append(
             Artifact(path=name, digest=digest, size_bytes=size_bytes, media_type=media_type, time=_now())
@@ -82,11 +88,16 @@ class OpenAttempt:
 
     def _pack(self, path: Path) -> tuple[str, int]:
         """A single file becomes a folder with nothing else in it."""
-        if path.is_dir():
-            return self._staging.put_folder(path)
-        with tempfile.TemporaryDirectory(dir=self.folder.path, prefix="saving-") as folder:
-            (Path(folder) / path.name).symlink_to(path.absolute())
-            return self._staging.put_folder(Path(folder))
+        return self._staging.put_folder(path) if path.is_dir() else self._staging.put_alone(path)
+
+
+@contextlib.contextmanager
+def _misused() -> Iterator[None]:
+    """What no disk could keep is not the disk's fault."""
+    try:
+        yield
+    except BadInput as problem:
+        raise Misused(str(problem)) from None
 
 
 def _now() -> int:

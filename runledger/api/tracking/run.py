@@ -16,7 +16,7 @@ import msgspec
 from runledger.api.tracking import values
 from runledger.api.tracking.beginning import Begun, begin
 from runledger.api.tracking.courier_process import CourierProcess
-from runledger.api.tracking.errors import Misused
+from runledger.api.tracking.errors import DamagedFile, Misused
 from runledger.api.tracking.exits import EXITS
 from runledger.api.tracking.folders import RunFile
 from runledger.api.tracking.open_attempt import OpenAttempt
@@ -60,7 +60,7 @@ def run(
     try:
         begun = begin(asked, settings, resume=resume)
         attempt = OpenAttempt(begun.run, begun.attempt, begun.lock)
-    except (OSError, TrackerError, msgspec.MsgspecError) as problem:
+    except (OSError, TrackerError, DamagedFile) as problem:
         logger.warning("the run of experiment %r is not recorded: %s", experiment, problem)
         unwritten = msgspec.structs.replace(asked, run_id=asked.run_id or new_id())
         return TrackedRun(unwritten, settings.address, None, None, None)

@@ -187,6 +187,24 @@ def test_a_bad_setting_is_named(run: WrittenRun) -> None:
     assert "'nowhere' is no http:// or https:// address" in said(run)
 
 
+def test_a_run_that_cannot_be_read_is_named_and_not_tried_again(run: WrittenRun) -> None:
+    run.attempt()
+    run.folder.file.write_text("{")
+    with courier(run, "http://127.0.0.1:1") as process:
+        assert process.wait(30) == 2
+    assert str(run.folder.file) in said(run)
+
+
+def test_what_another_courier_had_begun_to_remove_is_removed(tracker: Tracker, run: WrittenRun) -> None:
+    """It was killed on the way."""
+    left = WrittenRun(run.folder.path.parent)
+    hidden = left.folder.path.rename(left.folder.path.with_name(f".{left.run_id}"))
+    run.attempt().end()
+    with courier(run, tracker.url) as process:
+        assert process.wait(60) == 0, said(run)
+    assert not hidden.exists()
+
+
 def test_it_loads_nothing_that_only_servers_need() -> None:
     code = "import sys, runledger.api.courier.__main__; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)

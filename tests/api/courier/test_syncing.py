@@ -151,3 +151,50 @@ def test_an_address_that_is_none_is_bad_usage(journals: Path) -> None:
 
 def test_a_folder_without_runs_is_no_problem(tracker: Tracker, journals: Path) -> None:
     assert sync(tracker.url, journals).output == "nothing to send\n"
+
+
+def test_a_run_that_cannot_be_read_is_named_and_the_rest_goes_on(tracker: Tracker, journals: Path) -> None:
+    damaged = {
+        "run.json": [finished(journals), finished(journals)],
+        "1/attempt.json": [finished(journals)],
+    }
+    other = finished(journals)
+    for name, runs in damaged.items():
+        for run in runs:
+            (run.folder.path / name).write_bytes(b'{"run_id": "\xff')
+    gone, copied = finished(journals), finished(journals)
+    gone.folder.file.unlink()
+    copied.folder.path.rename(journals / f"{copied.run_id} - Copy")
+    done = sync(tracker.url, journals)
+    assert done.exit_code == exits.SETUP_PROBLEM
+    for name, runs in damaged.items():
+        for run in runs:
+            assert f"run {run.run_id}: skipped: {run.folder.path / name}: " in done.output
+    assert f"{gone.folder.file}: is missing" in done.output
+    assert f"{copied.run_id} - Copy/run.json: belongs to run {copied.run_id}" in done.output
+    assert "not all could be read: run" in done.output
+    assert tracker.world.tags(other.run_id)[-1] == "RunCompleted"
+
+
+def test_hints_that_are_damaged_are_as_good_as_none(tracker: Tracker, journals: Path) -> None:
+    run = WrittenRun(journals)
+    attempt = run.attempt()
+    attempt.steps(1, 3, mark=1)
+    attempt.end("failed")
+    sync(tracker.url, journals)
+    head = tracker.world.log.head()
+    attempt.folder.place.write_text("{")
+    attempt.folder.control.write_text("[]")
+    assert report(tracker.url, journals)["runs"][0]["outcome"] == "sent"
+    assert tracker.world.log.head() == head
+    assert report(tracker.url, journals)["runs"][0]["outcome"] == "told already"
+
+
+def test_what_a_killed_courier_had_begun_to_remove_is_removed(tracker: Tracker, journals: Path) -> None:
+    run = finished(journals)
+    hidden = run.folder.path.rename(journals / f".{run.run_id}")
+    other = journals / ".git"
+    other.mkdir()
+    assert sync(tracker.url, journals).output == "nothing to send\n"
+    assert not hidden.exists()
+    assert other.exists()

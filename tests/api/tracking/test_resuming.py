@@ -216,3 +216,53 @@ def test_a_half_made_folder_of_a_run_is_no_run(runs: Runs) -> None:
     RunFolder(runs.journals / ("a" * 32)).path.mkdir(parents=True)
     with runledger.run("adding", resume=True) as run:
         assert run.attempt == 1
+
+
+@pytest.mark.parametrize("name", ["run.json", "1/attempt.json"])
+def test_a_run_that_cannot_be_read_is_named_and_another_goes_on(
+    runs: Runs, state: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, damaged = fail(state), fail(state)
+    (runs.journals / damaged / name).write_bytes(b"\xff{")
+    with runledger.run("adding", resume=True) as run:
+        assert (run.id, run.checkpoint_step) == (good, 5)
+    assert (
+        f"the run in {runs.journals / damaged} cannot go on: {runs.journals / damaged / name}" in caplog.text
+    )
+
+
+def test_a_named_run_that_cannot_be_read_costs_its_record_and_not_the_training(
+    runs: Runs, state: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = fail(state)
+    file = runs.journals / run_id / "run.json"
+    file.write_text("{")
+    with runledger.run("adding", id=run_id, resume=True) as run:
+        run.log({"loss": 1.0}, step=1)
+    assert f"is not recorded: {file}: " in caplog.text
+    assert file.read_text() == "{"
+
+
+def test_a_copy_of_a_checkpoint_that_is_damaged_is_not_gone_on_from(
+    runs: Runs, state: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail(state)
+    (staged,) = [path for path in runs.attempts()[0].staged.iterdir() if path.stat().st_size > 1024]
+    content = bytearray(staged.read_bytes())
+    content[content.index(b"5", 512)] ^= 1
+    staged.write_bytes(content)
+    with pytest.raises(runledger.CheckpointUnavailable, match=r"damaged.*and the run is offline"):
+        runledger.run("adding", resume=True)
+    staged.write_bytes(b"no tar at all")
+    with pytest.raises(runledger.CheckpointUnavailable, match=r"damaged.*and the run is offline"):
+        runledger.run("adding", resume=True)
+    assert [attempt.number for attempt in runs.attempts()] == [1]
+
+
+def test_copies_that_a_killed_attempt_had_not_finished_are_cleared_away(runs: Runs, state: Path) -> None:
+    fail(state)
+    unfinished = runs.attempts()[0].staged / ".half"
+    unfinished.write_bytes(b"0" * 1000)
+    with runledger.run("adding", resume=True) as run:
+        assert run.checkpoint_step == 5
+    assert not unfinished.exists()

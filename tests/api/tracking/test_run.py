@@ -81,6 +81,23 @@ def test_a_single_file_is_a_checkpoint_too(runs: Runs, tmp_path: Path) -> None:
         assert (run.checkpoint_folder / "model.pt").read_bytes() == b"weights"
 
 
+def test_a_checkpoint_that_leads_out_of_its_folder_is_misused_and_nothing_of_it_kept(
+    runs: Runs, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "passwd").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "pipe")
+    with runledger.run("adding") as run:
+        with pytest.raises(runledger.Misused, match="leads out of the folder"):
+            run.checkpoint(state, step=1)
+        with pytest.raises(runledger.Misused, match="is a FIFO"):
+            run.checkpoint(tmp_path / "pipe", step=1)
+        (state / "passwd").unlink()
+        run.checkpoint(state, step=1)
+    assert [each.step for each in runs.records() if isinstance(each, Checkpoint)] == [1]
+
+
 def test_artifacts_are_files_and_folders_under_relative_names(runs: Runs, tmp_path: Path) -> None:
     (tmp_path / "plots" / "a").mkdir(parents=True)
     (tmp_path / "plots" / "a" / "loss.png").write_bytes(b"png")
@@ -274,7 +291,7 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_curve_whole(
         raise OSError(28, "No space left on device")
 
     with runledger.run("adding") as run:
-        monkeypatch.setattr(open_attempt.Staging, "put_folder", refuse)
+        monkeypatch.setattr(open_attempt.Staging, "put_alone", refuse)
         for step in range(3):
             run.log({"loss": 1.0}, step=step)
             run.checkpoint(__file__, step=step)
