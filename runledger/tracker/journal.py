@@ -2,8 +2,8 @@
 
 A frame is `<length><crc32>` (two little-endian uint32) and a MessagePack record. Points lie between
 marks; the batch that a mark closes is shipped as one event whose id follows from the mark, so that
-shipping it again changes nothing. A reader stops before a torn tail and leaves out, but reports, a
-damaged record in the middle. The writing side is `tracker.journal_writer`.
+shipping it again changes nothing. A reader stops before a torn tail and leaves out, but reports, what
+is damaged in the middle. The writing side is `tracker.journal_writer`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 FORMAT = 1
 MAX_RECORD_BYTES = 64 * 1024 * 1024
 _HEADER = struct.Struct("<II")
+_KIND = b"\xa4kind"
+"""Every record begins with the tag: behind one byte that says how many fields there are."""
+_POINTS = (b"\x84\xa4kind\xa6points", b"\x85\xa4kind\xa4rows")
 
 
 class JournalRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -203,15 +206,24 @@ class Entry(msgspec.Struct, frozen=True):
 class Reader:
     """Follows a journal from `offset`, also while it is being written.
 
-    `on_bad(offset, frame, problem)` is told of a damaged or unreadable record that was left out.
+    `on_bad(offset, bytes, problem)` is told of an unreadable record, or of damaged ones in a row, that were
+    left out. `without_points` leaves out almost all of a journal, and reads it twenty times faster.
     """
 
     def __init__(
-        self, path: Path, offset: int = 0, *, on_bad: Callable[[int, bytes, str], None] | None = None
+        self,
+        path: Path,
+        offset: int = 0,
+        *,
+        on_bad: Callable[[int, bytes, str], None] | None = None,
+        without_points: bool = False,
     ) -> None:
         self.path = path
         self.offset = offset
+        self.points_end = 0
+        """Where the last points end that were left out."""
         self._on_bad = on_bad or _report_bad
+        self._without_points = without_points
 
     def read(self, max_bytes: int = 1 << 20) -> list[Entry]:
         """The next complete records; none for now if empty. A torn end stays where it is."""
@@ -225,7 +237,10 @@ class Reader:
 
     def torn_bytes(self) -> int:
         """Bytes behind the last record read. Once nobody writes any more: the torn tail."""
-        return len(self._bytes(-1))
+        try:
+            return max(self.path.stat().st_size - self.offset, 0)
+        except FileNotFoundError:
+            return 0
 
     def _bytes(self, max_bytes: int) -> bytes:
         try:
@@ -238,17 +253,22 @@ class Reader:
     def _parse(self, data: bytes) -> tuple[list[Entry], int]:
         entries: list[Entry] = []
         at = 0
-        while (end := _frame_end(data, at)) is not None:
-            problem = None if _is_good(data, at) else "the checksum does not match"
-            if problem and not _is_good(data, end):
-                break  # a torn tail, or a write that is still under way
-            records = None if problem else self._decode(data[at + _HEADER.size : end])
-            if records is None:
-                self._on_bad(self.offset + at, data[at:end], problem or "not a known record")
+        while True:
+            end = _good_end(data, at)
+            if end is None:
+                good = _next_good(data, at + 1)
+                if good is None:  # a torn tail, or a write that is still under way
+                    return entries, at
+                self._on_bad(self.offset + at, data[at:good], "the checksum does not match")
+                at = good
+                continue
+            if self._without_points and data.startswith(_POINTS, at + _HEADER.size):
+                self.points_end = self.offset + end
+            elif (records := self._decode(data[at + _HEADER.size : end])) is None:
+                self._on_bad(self.offset + at, data[at:end], "not a known record")
             else:
                 entries.extend(Entry(record, self.offset + end) for record in records)
             at = end
-        return entries, at
 
     def _decode(self, payload: bytes) -> Sequence[Record] | None:
         try:
@@ -259,18 +279,27 @@ class Reader:
             return None
 
 
-def _frame_end(data: bytes, at: int) -> int | None:
-    """Where the frame at `at` ends, or None if it is not whole or no frame."""
-    if at + _HEADER.size > len(data):
+def _good_end(data: bytes, at: int) -> int | None:
+    """Where the frame at `at` ends, or None if it is damaged, not whole or no frame."""
+    start = at + _HEADER.size
+    if start > len(data):
         return None
-    length, _ = _HEADER.unpack_from(data, at)
-    end: int = at + _HEADER.size + length
-    return end if 0 < length <= MAX_RECORD_BYTES and end <= len(data) else None
+    length, checksum = _HEADER.unpack_from(data, at)
+    end: int = start + length
+    if not 0 < length <= MAX_RECORD_BYTES or end > len(data):
+        return None
+    return end if zlib.crc32(memoryview(data)[start:end]) == checksum else None
 
 
-def _is_good(data: bytes, at: int) -> bool:
-    end = _frame_end(data, at)
-    return end is not None and zlib.crc32(data[at + _HEADER.size : end]) == _HEADER.unpack_from(data, at)[1]
+def _next_good(data: bytes, at: int) -> int | None:
+    """Where the next good frame begins, at `at` or behind it."""
+    tag = data.find(_KIND, at + _HEADER.size + 1)
+    while tag >= 0:
+        start = tag - 1 - _HEADER.size
+        if _good_end(data, start) is not None:
+            return start
+        tag = data.find(_KIND, tag + 1)
+    return None
 
 
 def _report_bad(offset: int, frame: bytes, problem: str) -> None:

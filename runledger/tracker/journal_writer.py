@@ -85,19 +85,18 @@ class Journal:
 
     def _reopen(self, run_id: str, attempt: int) -> None:
         """Go on after the last good record of a journal that is there already."""
-        reader = Reader(self._path)
-        is_open = False
+        reader = Reader(self._path, without_points=True)
+        closed_at = 0
         while entries := reader.read():
             for entry in entries:
                 if isinstance(entry.record, Mark):
-                    self._frames.marks, is_open = entry.record.number, False
-                is_open = is_open or isinstance(entry.record, Points)
+                    self._frames.marks, closed_at = entry.record.number, entry.end
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         if reader.torn_bytes():
             os.ftruncate(self._file, reader.offset)
         if reader.offset == 0:
             self._frames.put(encode_frame(Opened(run_id=run_id, attempt=attempt)))
-        if is_open:
+        if reader.points_end > closed_at:
             self._frames.mark()
 
     def points(self, step: SupportsIndex, time: SupportsIndex, values: Mapping[str, SupportsFloat]) -> None:

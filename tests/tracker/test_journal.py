@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from array import array
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -198,3 +200,88 @@ def test_a_journal_goes_on_after_a_torn_tail(path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(JournalBroken, match="absent"):
         Journal(tmp_path / "absent" / "journal", RUN, 1)
+
+
+def damaged(record: Record, at: int) -> bytes:
+    frame = bytearray(encode_frame(record))
+    frame[at] ^= 0x40
+    return bytes(frame)
+
+
+@pytest.mark.parametrize("at", [0, 2, 3, 4, 8, 9, -1], ids=lambda at: f"byte {at}")
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_damage_costs_the_records_it_hits_and_none_behind_them(path: Path, at: int, count: int) -> None:
+    bad_bytes = b"".join(damaged(Points(step=n, time=0, values={"loss": 1.0}), at) for n in range(count))
+    first, last = encode_frame(Mark(number=1)), encode_frame(Mark(number=2))
+    path.write_bytes(first + bad_bytes + last)
+    bad: list[tuple[int, bytes]] = []
+    reader = Reader(path, on_bad=lambda offset, frame, problem: bad.append((offset, frame)))
+    assert [entry.record for entry in reader.read(max_bytes=32)] == [Mark(number=1)]
+    assert [entry.record for entry in reader.read(max_bytes=32)] == [Mark(number=2)]
+    assert b"".join(frame for _, frame in bad) == bad_bytes
+    assert reader.torn_bytes() == 0
+
+
+def test_a_journal_goes_on_behind_what_is_damaged_in_its_middle(path: Path) -> None:
+    points = Points(step=1, time=0, values={"loss": 1.0})
+    path.write_bytes(
+        encode_frame(Opened(run_id=RUN, attempt=1))
+        + damaged(points, 3)
+        + encode_frame(points)
+        + encode_frame(Mark(number=1))
+    )
+    journal = Journal(path, RUN, 1)
+    journal.points(2, 0, {"loss": 1.0})
+    journal.close()
+    assert records_of(path)[1:] == [
+        points,
+        Mark(number=1),
+        Points(step=2, time=0, values={"loss": 1.0}),
+        Mark(number=2),
+    ]
+
+
+def test_whatever_is_cut_off_or_flipped_a_reader_gives_only_what_was_written(path: Path) -> None:
+    noise = random.Random(11)
+    written: list[Record] = []
+    for step in range(40):
+        written += [Points(step=step, time=step, values={"a": 0.5, "b": float(step)}), Mark(number=step + 1)]
+    whole = b"".join(map(encode_frame, written))
+    for _ in range(300):
+        data = bytearray(whole[: noise.randrange(len(whole))])
+        hits = noise.randrange(4) if data else 0
+        for _ in range(hits):
+            data[noise.randrange(len(data))] ^= 1 << noise.randrange(8)
+        path.write_bytes(data)
+        found = records_of(path)
+        assert [record for record in written if record in found] == found
+        whole_frames = sum(end <= len(data) for end in accumulate(len(encode_frame(r)) for r in written))
+        assert len(found) >= whole_frames - hits
+
+
+def test_a_reader_without_points_gives_all_else_and_where_they_end(path: Path) -> None:
+    journal = Journal(path, RUN, 1)
+    for step in range(3):
+        journal.points(step, 0, {"loss": 1.0, "norm": 2.0})
+    journal.append(Progress(phase="training", done=3))
+    journal.points(3, 0, {"loss": 1.0})
+    journal.sync()
+    reader = Reader(path, without_points=True)
+    found = [entry.record for entry in reader.read(max_bytes=16)]
+    while entries := reader.read(max_bytes=16):
+        found += [entry.record for entry in entries]
+    assert found == [Opened(run_id=RUN, attempt=1), Progress(phase="training", done=3)]
+    assert reader.points_end == reader.offset == path.stat().st_size
+    journal.close()
+
+
+def test_a_journal_that_is_there_is_taken_up_without_reading_its_points(path: Path) -> None:
+    unreadable = encode_frame(Points(step=0, time=0, values={"loss": "?"}))  # type: ignore[dict-item]
+    path.write_bytes(encode_frame(Opened(run_id=RUN, attempt=1)) + encode_frame(Mark(number=6)) + unreadable)
+    bad: list[str] = []
+    journal = Journal(path, RUN, 1)
+    assert journal.cut() == 7
+    journal.close()
+    reader = Reader(path, on_bad=lambda offset, frame, problem: bad.append(problem))
+    assert [entry.record for entry in reader.read()][1:] == [Mark(number=6), Mark(number=7)]
+    assert bad == ["not a known record"]

@@ -26,7 +26,7 @@ class Saved(msgspec.Struct, frozen=True):
 
 
 def read_told(attempt: AttemptFolder) -> Told:
-    reader = Reader(attempt.journal)
+    reader = Reader(attempt.journal, without_points=True)
     checkpoint, ended = None, None
     params: dict[str, Scalar] = {}
     while entries := reader.read():
