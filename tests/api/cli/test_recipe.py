@@ -94,6 +94,16 @@ def test_the_tests_pass(package: Path) -> None:
     run(package, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:xdist")
 
 
+def test_it_is_installed_with_the_words_that_are_told(package: Path, tmp_path: Path) -> None:
+    """Editable, with nothing from an index; `--target` only keeps it out of this environment."""
+    told = new("sums-net", "--into", str(tmp_path / "it")).stdout
+    assert f"pip install --no-deps --no-build-isolation -e {tmp_path / 'it'}" in told
+    words = ["--quiet", "--disable-pip-version-check", "--no-index", "--target", str(tmp_path / "site")]
+    run(package, "pip", "install", *words, "--no-deps", "--no-build-isolation", "-e", ".")
+    (way,) = (tmp_path / "site").glob("*.pth")
+    assert way.read_text().strip() == str(package / "src")
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
