@@ -7,16 +7,19 @@ are imported when an image is kept, not before.
 from __future__ import annotations
 
 import io
-import math
 import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from runledger.tracker.aggregates.texts import MAX_KEY_CHARS
+from runledger.tracker.points import CONTROL
 from runledger.trainer.errors import MisusedContext
+from runledger.trainer.plain import text
 from runledger.trainer.recipe import Context
+from runledger.trainer.rows import encode_row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,9 +30,13 @@ JSON_LINES = "application/x-ndjson"
 
 def check_path(path: str) -> None:
     """Raises `MisusedContext` for what is no relative name of an artifact."""
-    parts = path.split("/")
-    if not path or path.startswith("/") or ".." in parts or "" in parts or "\\" in path:
-        raise MisusedContext(f"an artifact's path is relative, with forward slashes: {path!r}")
+    plain = PurePosixPath(text("an artifact's path", path))
+    if str(plain) != path or plain.is_absolute() or ".." in plain.parts or not plain.parts:
+        raise MisusedContext(f"an artifact's path is relative and plain, with forward slashes: {path!r}")
+    if "\\" in path or CONTROL.search(path):
+        raise MisusedContext(f"an artifact's path has no backslash and no control character: {path!r}")
+    if len(path) > MAX_KEY_CHARS:
+        raise MisusedContext(f"an artifact's path has {MAX_KEY_CHARS} characters at most, not {len(path)}")
 
 
 def keep_image(context: Context, path: str, pixels: NDArray[Any]) -> None:
@@ -65,36 +72,10 @@ def encode_table(rows: Iterable[Mapping[str, Any] | msgspec.Struct]) -> bytes:
     lines = []
     for index, row in enumerate(rows):
         try:
-            built = _plain(msgspec.to_builtins(row, enc_hook=_from_numpy))
-            lines.append(msgspec.json.encode(built) + b"\n")
-        except (TypeError, NotImplementedError, OverflowError) as error:
-            raise MisusedContext(f"row {index} of a table cannot be written: {error}") from error
-        if not isinstance(built, dict):
-            raise MisusedContext(f"row {index} of a table is a {type(row).__name__}, not named columns")
+            lines.append(encode_row(row))
+        except MisusedContext as problem:
+            raise MisusedContext(f"row {index} of a table {problem}") from None
     return b"".join(lines)
-
-
-def _from_numpy(value: Any) -> Any:
-    """numpy's scalars and arrays, and jax's, without importing either."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a {type(value).__name__} has no place in JSON")
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they are spelled as everywhere else in Runledger."""
-    if isinstance(value, dict):
-        return {key: _plain(below) for key, below in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(below) for below in value]
-    return spelled(value) if isinstance(value, float) else value
-
-
-def spelled(value: float) -> float | str:
-    """The number, or the word for one that JSON does not have."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _keep(context: Context, path: str, content: bytes, media_type: str) -> None:

@@ -1,10 +1,16 @@
 """Everything that `trainer` raises on purpose, but for what recipes raise themselves.
 
     TrainerError
+    ├── BadMetrics          what a training returned are no metrics
+    ├── BadReference        what should be `module:attribute` is not
+    ├── BadRecipe           a recipe was made of what does not fit
+    ├── BadScorer           a scorer was made of what does not fit
+    ├── BadSpec             the type of a recipe's spec cannot be used
+    ├── NameTaken           two recipes or scorers have the same name and version
     ├── NotARecipe          what a recipe's reference names is no recipe
     ├── NotAScorer          what a scorer's reference names is no scorer
     ├── NoSource            a module of a recipe or scorer has no file
-    ├── RecipesNotFound     the process that looks for recipes failed
+    ├── RecipesNotFound     the process that looks for recipes died or hangs
     ├── RecipeNotHere       the worker does not have the recipe of the run that it has claimed
     ├── RecipeChanged       the recipe's source is not what the run was requested with
     ├── ScorerNotHere       the worker does not have the scorer of a benchmark
@@ -22,6 +28,61 @@ from __future__ import annotations
 
 class TrainerError(Exception):
     """Base of all errors of this package."""
+
+
+class BadMetrics(TrainerError):
+    """What a training returned are no metrics: names with their numbers, or None."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"what the training returned: {problem}")
+        self.problem = problem
+
+
+class BadReference(TrainerError):
+    """What should be `module:attribute` is not."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"{reference!r} is not MODULE:ATTRIBUTE")
+        self.reference = reference
+
+
+class BadRecipe(TrainerError):
+    """A recipe was made of what does not fit."""
+
+    def __init__(self, name: object, place: str, problem: str) -> None:
+        super().__init__(f"recipe {name!r}: {place}: {problem}")
+        self.name = name
+        self.place = place
+        self.problem = problem
+
+
+class BadScorer(TrainerError):
+    """A scorer was made of what does not fit."""
+
+    def __init__(self, name: object, place: str, problem: str) -> None:
+        super().__init__(f"scorer {name!r}: {place}: {problem}")
+        self.name = name
+        self.place = place
+        self.problem = problem
+
+
+class BadSpec(TrainerError):
+    """The type of a recipe's spec has no JSON Schema, or would take keys that mean nothing."""
+
+    def __init__(self, kind: str, problem: str) -> None:
+        super().__init__(f"{kind}: {problem}")
+        self.kind = kind
+        self.problem = problem
+
+
+class NameTaken(TrainerError):
+    """Two recipes or two scorers that are installed have the same name and version: neither can be named."""
+
+    def __init__(self, name: str, version: int, others: str) -> None:
+        super().__init__(f"{name!r} version {version} is also the name of {others}")
+        self.name = name
+        self.version = version
+        self.others = others
 
 
 class NotARecipe(TrainerError):
@@ -51,7 +112,12 @@ class NoSource(TrainerError):
 
 
 class RecipesNotFound(TrainerError):
-    """The process that looks for recipes failed; its last lines say why."""
+    """The process that looks for recipes died or hangs; its last lines say what it was loading."""
+
+    def __init__(self, problem: str, output: bytes) -> None:
+        last = output.decode(errors="replace").strip()[-2000:]
+        super().__init__(f"looking for recipes and scorers: {problem}:\n{last}")
+        self.problem = problem
 
 
 class RecipeNotHere(TrainerError):

@@ -16,11 +16,19 @@ import msgspec
 from msgspec import inspect as types
 
 from runledger.tracker.spec import JsonObject
+from runledger.trainer.errors import BadSpec
 
 
 def schema_of(spec: type[msgspec.Struct]) -> JsonObject:
-    schema: JsonObject = msgspec.json.schema(spec)
+    """Raises `BadSpec` for a type that JSON Schema cannot say, or that would take unknown keys."""
+    try:
+        schema: JsonObject = msgspec.json.schema(spec)
+    except TypeError as error:
+        raise BadSpec(spec.__name__, str(error).strip().splitlines()[-1]) from None
     kinds = list(_structs(types.type_info(spec), set()))
+    for kind in kinds:
+        if not kind.__struct_config__.forbid_unknown_fields:
+            raise BadSpec(kind.__name__, "a misspelt key would go unnoticed: set forbid_unknown_fields=True")
     names = [kind.__name__ for kind in kinds]
     for kind in kinds:
         properties = schema["$defs"].get(kind.__name__, {}).get("properties", {})

@@ -32,6 +32,7 @@ def prepare(services: Services, claim: Claim, run: Run, folder: Folder) -> Job:
         datasets={id: str(_dataset(services, id)) for _, kind, id in named if kind == "dataset"},
         benchmarks=tuple({found.benchmark_id: found for found in benchmarks}.values()),
         checkpoint=_checkpoint(services, run, folder),
+        saved_step=None if run.last_checkpoint is None else run.last_checkpoint.step,
     )
 
 

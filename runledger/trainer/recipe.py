@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from runledger.tracker import schemas
 from runledger.tracker.datasets import Item, read_items
+from runledger.tracker.errors import BadInput
 from runledger.tracker.events.base import Score
 from runledger.tracker.events.benchmark import Direction
 from runledger.tracker.spec import JsonObject
-from runledger.trainer.scoring import Answer, Scorer
+from runledger.trainer.errors import BadRecipe
+from runledger.trainer.scoring import Answer, Name, Scorer, Version, check_declared
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,12 +41,18 @@ class Diverged(FloatingPointError):
 
 
 class OwnScorer(msgspec.Struct, frozen=True, kw_only=True):
-    """A scorer that only one recipe can apply, because it needs more than the prediction: a loss, say."""
+    """A scorer that only one recipe can apply, because it needs more than the prediction: a loss, say.
 
-    name: str
-    version: int
+    Raises `BadScorer` with the place of what does not fit.
+    """
+
+    name: Name
+    version: Version
     direction: Direction | None = None
     description: str = ""
+
+    def __post_init__(self) -> None:
+        check_declared(self)
 
 
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,8 +141,26 @@ class Context(Protocol):
         save a checkpoint and return."""
 
 
+class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A named starting point, as a launch would say it."""
+
+    spec: JsonObject = {}
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a recipe is data, with the bounds that it has to keep."""
+
+    name: Name
+    version: Version
+    devices: tuple[Literal["cpu", "gpu", "tpu"], ...]
+    description: str
+    own_scorers: tuple[OwnScorer, ...]
+    sources: tuple[str, ...]
+    imports: tuple[str, ...]
+
+
 class Recipe(msgspec.Struct, Generic[Spec], frozen=True, kw_only=True):
-    """A named, versioned training function and the type of its spec."""
+    """A named, versioned training function and the type of its spec. Raises `BadRecipe` with the place."""
 
     name: str
     version: int
@@ -150,3 +177,19 @@ class Recipe(msgspec.Struct, Generic[Spec], frozen=True, kw_only=True):
     """Modules whose source makes up the recipe's digest; its own module by default."""
     imports: tuple[str, ...] = ()
     """Modules that `train` imports late because they are heavy: a spare process imports them ahead."""
+
+    def __post_init__(self) -> None:
+        """Constructors check no types, and a worker tells everybody what stands here."""
+        if not (isinstance(self.spec, type) and issubclass(self.spec, msgspec.Struct)):
+            raise BadRecipe(self.name, "spec", f"not a class of msgspec.Struct but {self.spec!r}")
+        if not callable(self.train):
+            raise BadRecipe(self.name, "train", f"cannot be called: {self.train!r}")
+        if not isinstance(self.presets, Mapping) or not all(isinstance(name, str) for name in self.presets):
+            raise BadRecipe(self.name, "presets", "not a mapping of names to presets")
+        try:
+            declared = {name: getattr(self, name) for name in Declared.__struct_fields__}
+            schemas.convert(declared, Declared)
+            for name, preset in self.presets.items():
+                schemas.convert(preset, Preset, f"$.presets[{name!r}]")
+        except BadInput as error:
+            raise BadRecipe(self.name, error.place.removeprefix("$."), error.problem) from None

@@ -6,12 +6,13 @@ given. Run as a process of its own, so that no import of foreign code weighs on 
 
 from __future__ import annotations
 
+import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import redirect_stdout
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -21,6 +22,9 @@ from runledger.trainer.errors import NotARecipe, RecipesNotFound
 from runledger.trainer.form import schema_of
 from runledger.trainer.recipe import OwnScorer, Recipe
 from runledger.trainer.scorers import FoundScorer
+from runledger.trainer.sources import taken, told
+
+logger = logging.getLogger(__name__)
 
 GROUP = "runledger.recipes"
 DISCOVERY_SECONDS = 120.0
@@ -54,17 +58,20 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def discover(recipes: Sequence[str], scorers: Sequence[str] = ()) -> Installed:
-    """What a fresh interpreter finds."""
+    """What a fresh interpreter finds. Raises `RecipesNotFound` where it dies or hangs."""
     asked = Asked(recipes=tuple(recipes), scorers=tuple(scorers))
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "runledger.trainer.recipes"],
-        input=msgspec.json.encode(asked),
-        capture_output=True,
-        timeout=DISCOVERY_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-X", "faulthandler", "-m", "runledger.trainer.recipes"],
+            input=msgspec.json.encode(asked),
+            capture_output=True,
+            timeout=DISCOVERY_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise RecipesNotFound(f"not done after {DISCOVERY_SECONDS:g} s", late.stderr or b"") from None
     if done.returncode != 0:
-        raise RecipesNotFound(done.stderr.decode(errors="replace").strip()[-2000:])
+        raise RecipesNotFound(f"ended with status {done.returncode}", done.stderr)
     return msgspec.json.decode(done.stdout, type=Installed)
 
 
@@ -83,16 +90,24 @@ def digest_of(recipe: Recipe[Any], reference: str) -> str:
 
 def look(asked: Asked) -> Installed:
     """What this interpreter finds; imports all of it."""
-    return Installed(
-        recipes=tuple(_find(reference) for reference in _references(asked.recipes)),
-        scorers=tuple(scorers.find(reference) for reference in scorers.references(asked.scorers)),
+    found = [_find(reference) for reference in _references(asked.recipes)]
+    scored = [scorers.find(reference) for reference in scorers.references(asked.scorers)]
+    return Installed(recipes=only_unambiguous(found), scorers=scorers.only_unambiguous(scored))
+
+
+def only_unambiguous(found: Sequence[Found]) -> tuple[Found, ...]:
+    """Two that bear the same name and version are of no use: nobody could say which is meant."""
+    return tuple(
+        each if problem is None else Found(reference=each.reference, problem=problem)
+        for each, problem in zip(found, taken(found), strict=True)
     )
 
 
 def _find(reference: str) -> Found:
+    logger.info("loading %s", reference)
     try:
         recipe = load(reference)
-        return Found(
+        found = Found(
             reference=reference,
             name=recipe.name,
             version=recipe.version,
@@ -103,8 +118,9 @@ def _find(reference: str) -> Found:
             description=recipe.description,
             own_scorers=recipe.own_scorers,
         )
-    except Exception as error:  # noqa: BLE001 — foreign code; its problem is the answer
-        return Found(reference=reference, problem=f"{type(error).__name__}: {error}")
+        return msgspec.json.decode(msgspec.json.encode(found), type=Found)  # a preset may hold anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 — foreign code; its problem is the answer
+        return Found(reference=reference, problem=told(error))
 
 
 def _references(given: Iterable[str]) -> list[str]:
@@ -112,7 +128,16 @@ def _references(given: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*installed, *given]))
 
 
+def main() -> NoReturn:
+    """Only the answer goes to stdout, whatever foreign modules print; no thread of theirs holds us up."""
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    installed = look(msgspec.json.decode(sys.stdin.buffer.read(), type=Asked))
+    with os.fdopen(answer, "wb") as stdout:
+        stdout.write(msgspec.json.encode(installed))
+    os._exit(0)
+
+
 if __name__ == "__main__":
-    with redirect_stdout(sys.stderr):  # what foreign modules print is no part of the answer
-        installed = look(msgspec.json.decode(sys.stdin.buffer.read(), type=Asked))
-    sys.stdout.buffer.write(msgspec.json.encode(installed))
+    main()

@@ -6,7 +6,8 @@ own loads them (`trainer.recipes`), as with recipes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import entry_points
 
@@ -16,6 +17,9 @@ from runledger.tracker.events.benchmark import Direction
 from runledger.trainer import sources
 from runledger.trainer.errors import NotAScorer, ScorerChanged
 from runledger.trainer.scoring import Scorer
+from runledger.trainer.sources import taken, told
+
+logger = logging.getLogger(__name__)
 
 GROUP = "runledger.scorers"
 INCLUDED = ("runledger.trainer.scorers:exact_match", "runledger.trainer.scorers:numeric")
@@ -82,6 +86,7 @@ def digest_of(scorer: Scorer, reference: str) -> str:
 
 
 def find(reference: str) -> FoundScorer:
+    logger.info("loading %s", reference)
     try:
         scorer = load(reference)
         return FoundScorer(
@@ -92,5 +97,15 @@ def find(reference: str) -> FoundScorer:
             direction=scorer.direction,
             description=scorer.description,
         )
-    except Exception as error:  # noqa: BLE001 — foreign code; its problem is the answer
-        return FoundScorer(reference=reference, problem=f"{type(error).__name__}: {error}")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 — foreign code; its problem is the answer
+        return FoundScorer(reference=reference, problem=told(error))
+
+
+def only_unambiguous(found: Sequence[FoundScorer]) -> tuple[FoundScorer, ...]:
+    """Two that bear the same name and version are of no use, but for those that are included."""
+    return tuple(
+        each
+        if problem is None or each.reference in INCLUDED
+        else FoundScorer(reference=each.reference, problem=problem)
+        for each, problem in zip(found, taken(found), strict=True)
+    )

@@ -11,13 +11,17 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from runledger.tracker import schemas
+from runledger.tracker.errors import BadInput
 from runledger.tracker.events.base import Score
 from runledger.tracker.events.benchmark import Direction
-from runledger.trainer.errors import ScorerFailed
+from runledger.trainer.errors import BadScorer, MisusedContext, ScorerFailed
+from runledger.trainer.plain import real, text
+from runledger.trainer.rows import encode_row
 
 CONFIDENCE = 0.95
 QUANTILE = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
@@ -27,8 +31,33 @@ BATCH_VALUES = 4_000_000
 """Numbers that a bootstrap holds in memory at a time."""
 
 
+Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\s:]+$")]
+"""Of a recipe or a scorer: no white space, and no colon, behind which a preset is named."""
+Version: TypeAlias = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a scorer is data, with the bounds that it has to keep."""
+
+    name: Name
+    version: Version
+    direction: Direction | None
+    description: str
+
+
+def check_declared(scorer: Any) -> None:
+    """Constructors check no types, and a worker tells everybody what stands here. Raises `BadScorer`."""
+    try:
+        schemas.convert({name: getattr(scorer, name) for name in Declared.__struct_fields__}, Declared)
+    except BadInput as error:
+        raise BadScorer(scorer.name, error.place.removeprefix("$."), error.problem) from None
+
+
 class Scorer(msgspec.Struct, frozen=True, kw_only=True):
-    """A named, versioned measure of a prediction. Another result for the same pair is another version."""
+    """A named, versioned measure of a prediction. Another result for the same pair is another version.
+
+    Raises `BadScorer` with the place of what does not fit.
+    """
 
     name: str
     version: int
@@ -37,6 +66,11 @@ class Scorer(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction | None = None
     """Which way is better; None where that depends on the benchmark."""
     description: str = ""
+
+    def __post_init__(self) -> None:
+        if not callable(self.score):
+            raise BadScorer(self.name, "score", f"cannot be called: {self.score!r}")
+        check_declared(self)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,11 +85,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 def score_answers(scorer: Scorer, answers: Iterable[Answer], file: Path) -> tuple[Score, ...]:
     """The score of all answers; writes one prediction row an answer to `file`, in their order.
 
-    Raises `ScorerFailed` with the scorer's name and the item's id, whatever the scorer raised.
+    Raises `ScorerFailed` with the scorer's name and the item's id, whatever the scorer raised, and
+    `MisusedContext` for what is no answer, or a second one to the same item.
     """
     found: list[float | None] = []
+    answered: set[str] = set()
     with file.open("wb") as lines:
         for answer in answers:
+            _check(answer, answered)
             found.append(score_item(scorer, answer.item_id, answer.expected, answer.prediction))
             lines.write(_row(answer, found[-1]))
     return (summarize(scorer.name, found),)
@@ -65,8 +102,8 @@ def score_item(scorer: Scorer, item_id: str, expected: str, prediction: str) -> 
     """The score of one item. Raises `ScorerFailed`."""
     try:
         found = scorer.score(expected, prediction)
-        value = None if found is None else float(found)
-    except Exception as error:
+        value = None if found is None else real("its score", found)
+    except (Exception, SystemExit) as error:
         raise ScorerFailed(scorer.name, item_id, f"{type(error).__name__}: {error}") from error
     if value is not None and not math.isfinite(value):
         raise ScorerFailed(scorer.name, item_id, f"{value} is not a finite number")
@@ -145,4 +182,17 @@ def _row(answer: Answer, score: float | None) -> bytes:
         "prediction": answer.prediction,
         "score": score,
     }
-    return msgspec.json.encode({**answer.details, **row}) + b"\n"
+    try:
+        return encode_row({**answer.details, **row})
+    except MisusedContext as problem:
+        raise MisusedContext(f"the row of item {answer.item_id!r} {problem}") from None
+
+
+def _check(answer: Answer, answered: set[str]) -> None:
+    if not isinstance(answer, Answer):
+        raise MisusedContext(f"not an Answer but a {type(answer).__name__}")
+    for name in ("item_id", "expected", "prediction"):
+        text(f"{name} of the answer to item {answer.item_id!r}", getattr(answer, name))
+    if answer.item_id in answered:
+        raise MisusedContext(f"item {answer.item_id!r} is answered twice")
+    answered.add(answer.item_id)

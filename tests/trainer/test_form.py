@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
+import pytest
 
+from runledger.trainer.errors import BadSpec
 from runledger.trainer.form import schema_of
 from runledger.trainer.lm.spec import LmSpec
 
 
-class Base(msgspec.Struct, frozen=True, kw_only=True):
+class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Of everything
     that is drawn."""
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     hidden_units: Annotated[int, msgspec.Meta(ge=1, le=4096, description="Said already.")] = 64
     """Not said again."""
     activation: Literal["relu", "gelu"] = "relu"
@@ -54,8 +56,20 @@ def test_the_structs_below_are_described_too() -> None:
 
 
 def test_what_is_made_at_run_time_has_a_schema_without_descriptions() -> None:
-    made = msgspec.defstruct("Made", [("steps", int, 3)])
+    made = msgspec.defstruct("Made", [("steps", int, 3)], forbid_unknown_fields=True)
     assert schema_of(made)["$defs"]["Made"]["properties"] == {"steps": {"type": "integer", "default": 3}}
+
+
+def test_a_spec_that_would_take_a_misspelt_key_is_refused() -> None:
+    below = msgspec.defstruct("Below", [("rate", float, 0.1)])
+    above = msgspec.defstruct("Above", [("optimizer", below | None, None)], forbid_unknown_fields=True)
+    with pytest.raises(BadSpec, match="Below: a misspelt key would go unnoticed"):
+        schema_of(above)
+
+
+def test_a_spec_that_no_schema_can_say_is_refused_by_the_type_of_its_field() -> None:
+    with pytest.raises(BadSpec, match="Spec: type <class 'complex'> is not supported"):
+        schema_of(msgspec.defstruct("Spec", [("phase", complex)], forbid_unknown_fields=True))
 
 
 def test_the_form_of_lm_tells_what_its_fields_mean() -> None:

@@ -21,7 +21,7 @@ from runledger.trainer.recipe import Recipe
 from tests.trainer.test_attempt import of
 
 
-class Nothing(msgspec.Struct, frozen=True, kw_only=True):
+class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
 
@@ -75,19 +75,56 @@ def test_what_is_no_number_is_refused_before_anything_is_saved(
     assert [saved.step for saved in of(Checkpoint, records(folder))] == [1]
 
 
+def ended_of(train: Any, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Ended:
+    recipe = Recipe(name="r", version=1, spec=Nothing, train=train)
+    monkeypatch.setattr(f"{__name__}.recipe", recipe, raising=False)
+    job = Job(run_id="5f" * 16, attempt=1, reference=f"{__name__}:recipe", values={})
+    journal = Journal(folder.journal, job.run_id, job.attempt)
+    execute(folder, job, journal, Control())
+    return of(Ended, records(folder))[0]
+
+
+@pytest.mark.parametrize(
+    ("returned", "metrics"),
+    [
+        (None, {}),
+        ({}, {}),
+        ({"loss": np.float32(0.5)}, {"loss": 0.5}),
+        ({"loss": np.array(2)}, {"loss": 2.0}),
+    ],
+)
+def test_a_training_returns_metrics_or_nothing(
+    returned: Any, metrics: dict[str, float], folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = ended_of(lambda spec, context: returned, folder, monkeypatch)
+    assert (ended.outcome, ended.metrics) == ("completed", metrics)
+
+
+@pytest.mark.parametrize(
+    ("returned", "problem"),
+    [
+        ("done", "metrics are names with their numbers, not a str"),
+        ([0.5], "metrics are names with their numbers, not a list"),
+        ({"loss": "0.5"}, "loss: not a number but str"),
+        ({"loss": np.ones(3)}, "loss: not a number but ndarray"),
+        ({"": 0.5}, "'': a metric's name is a text of 1 to 250 characters"),
+        ({3: 0.5}, "3: a metric's name is a text of 1 to 250 characters"),
+    ],
+)
+def test_what_a_training_returned_in_vain_is_named(
+    returned: Any, problem: str, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = ended_of(lambda spec, context: returned, folder, monkeypatch)
+    assert (ended.outcome, ended.error_class) == ("failed", "BadMetrics")
+    assert f"what the training returned: {problem}" in ended.message
+
+
 def test_a_failure_is_told_whatever_its_message_holds(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train(spec: Nothing, context: Any) -> dict[str, float]:
         raise ValueError("cannot read caf\udce9.txt")
 
-    recipe = Recipe(name="r", version=1, spec=Nothing, train=train)
-    monkeypatch.setattr(f"{__name__}.recipe", recipe, raising=False)
-    job = Job(run_id="5f" * 16, attempt=1, reference=f"{__name__}:recipe", values={})
-    journal = Journal(folder.journal, job.run_id, job.attempt)
-
-    execute(folder, job, journal, Control())
-
-    ended = of(Ended, records(folder))[0]
+    ended = ended_of(train, folder, monkeypatch)
     assert (ended.outcome, ended.error_class) == ("failed", "ValueError")
     assert ended.message == "cannot read caf\\udce9.txt"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
-from runledger.trainer.errors import NotAScorer, ScorerChanged, ScorerFailed
+from runledger.trainer.errors import BadScorer, MisusedContext, NotAScorer, ScorerChanged, ScorerFailed
 from runledger.trainer.scorers import digest_of, exact_match, find, is_exact, is_same_number, load, numeric
 from runledger.trainer.scoring import Answer, Scorer, mean, score_answers, share, summarize
 
@@ -50,6 +52,67 @@ def test_what_is_no_number_is_no_score(value: float, tmp_path: Path) -> None:
     broken = Scorer(name="broken", version=1, score=lambda expected, found: value)
     with pytest.raises(ScorerFailed, match=f"'a': {value} is not a finite number"):
         score_answers(broken, ANSWERS, tmp_path / "predictions.jsonl")
+
+
+def gives(value: object) -> Scorer:
+    return Scorer(name="mine", version=1, score=lambda expected, found: value)  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.parametrize("value", ["0.5", [1.0], np.ones(2), {"score": 1}])
+def test_what_a_scorer_gives_has_to_be_a_number(value: object, tmp_path: Path) -> None:
+    with pytest.raises(ScorerFailed, match=r"scorer 'mine' failed on item 'a': .*not a number but"):
+        score_answers(gives(value), ANSWERS, tmp_path / "predictions.jsonl")
+
+
+def test_a_scorer_that_wants_to_end_the_process_only_ends_the_run(tmp_path: Path) -> None:
+    leaving = Scorer(name="leaving", version=1, score=lambda expected, found: sys.exit(4))
+    with pytest.raises(ScorerFailed, match="scorer 'leaving' failed on item 'a': SystemExit: 4"):
+        score_answers(leaving, ANSWERS, tmp_path / "predictions.jsonl")
+
+
+def test_details_are_written_as_the_rows_of_a_table(tmp_path: Path) -> None:
+    file = tmp_path / "predictions.jsonl"
+    details = {"margin": np.float32(0.5), "logits": np.arange(2), "loss": math.nan}
+    score_answers(SHARED, [Answer(item_id="a", expected="1", prediction="1", details=details)], file)
+    row = msgspec.json.decode(file.read_bytes())
+    assert (row["margin"], row["logits"], row["loss"]) == (0.5, [0, 1], "NaN")
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem"),
+    [
+        (["12"], "not an Answer but a str"),
+        ([Answer(item_id=3, expected="1", prediction="1")], "item_id of the answer to item 3: not a text"),  # type: ignore[arg-type]
+        (
+            [Answer(item_id="a", expected="1", prediction=1)],
+            "prediction of the answer to item 'a': not a text",
+        ),  # type: ignore[arg-type]
+        ([ANSWERS[0], ANSWERS[0]], "item 'a' is answered twice"),
+        (
+            [Answer(item_id="a", expected="1", prediction="1", details={"model": object()})],
+            "the row of item 'a' cannot be written",
+        ),
+    ],
+)
+def test_what_is_no_answer_is_not_blamed_on_the_scorer(
+    answers: list[Answer], problem: str, tmp_path: Path
+) -> None:
+    with pytest.raises(MisusedContext, match=problem):
+        score_answers(SHARED, answers, tmp_path / "predictions.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"name": "my scorer"}, "scorer 'my scorer': name: Expected `str` matching regex"),
+        ({"version": 0}, "scorer 'mine': version: Expected `int` >= 1"),
+        ({"direction": "up"}, "scorer 'mine': direction: Invalid enum value 'up'"),
+        ({"score": 0.5}, "scorer 'mine': score: cannot be called: 0.5"),
+    ],
+)
+def test_what_a_scorer_is_made_of_is_checked(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(BadScorer, match=problem):
+        Scorer(**{"name": "mine", "version": 1, "score": is_exact, **fields})
 
 
 def test_a_share_has_wilsons_interval() -> None:

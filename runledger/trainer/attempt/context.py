@@ -7,7 +7,7 @@ import tempfile
 import time as clock
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,13 +16,13 @@ from runledger.tracker.errors import BadInput
 from runledger.tracker.events.base import Score
 from runledger.tracker.journal import Artifact, Checkpoint, Environment, Evaluated, Progress
 from runledger.tracker.journal_writer import Journal
-from runledger.tracker.points import check_int64
 from runledger.tracker.staging import Staging
 from runledger.trainer import scorers
 from runledger.trainer.artifacts import check_path, keep_image, keep_table
 from runledger.trainer.attempt.control import Control
 from runledger.trainer.attempt.job import Folder, Job
 from runledger.trainer.errors import MisusedContext, ScorerNotHere
+from runledger.trainer.plain import check_not_before, plain_score, real_or_none, text, whole
 from runledger.trainer.recipe import Benchmark
 from runledger.trainer.scoring import Answer, Scorer, score_answers
 
@@ -49,6 +49,9 @@ class AttemptContext:
         self._fields: dict[str, str] = {}
         self._environment_recorded = False
         self._unsaved: list[Evaluated] = []
+        self._saved_step = job.saved_step
+        self._saved_digest = ""
+        """Of what this attempt has saved last."""
         self.last_step: int | None = None
         folder.scratch.mkdir(exist_ok=True)
 
@@ -87,12 +90,16 @@ class AttemptContext:
     def checkpoint(self, step: int, save: Callable[[Path], None], *, loss: float | None = None) -> None:
         if any(found.step != step for found in self._unsaved):
             raise MisusedContext(f"evaluations of another step than {step} wait for a checkpoint")
-        at, lost = _whole("step", step), _float("loss", loss)
+        at, lost = whole("step", step), real_or_none("loss", loss)
+        check_not_before(at, self._saved_step)
         self.record_environment()
         mark = self._journal.cut()
         digest, size_bytes = self._pack(save)
+        if at == self._saved_step and self._saved_digest not in ("", digest):
+            raise MisusedContext(f"another state has been saved at step {at} already")
         self._journal.append(Checkpoint(step=at, digest=digest, size_bytes=size_bytes, loss=lost, mark=mark))
         self._journal.sync()
+        self._saved_step, self._saved_digest = at, digest
         self._unsaved.clear()
         self.last_step = at
 
@@ -109,9 +116,9 @@ class AttemptContext:
         self.record_environment()
         digest, _ = self._staging.put_file(predictions)
         record = Evaluated(
-            step=_whole("step", step),
+            step=whole("step", step),
             benchmark_id=benchmark_id,
-            scores=tuple(map(_plain, scores)),
+            scores=tuple(map(plain_score, scores)),
             predictions=digest,
             items=_count_lines(predictions),
         )
@@ -133,8 +140,9 @@ class AttemptContext:
 
     def artifact(self, file: Path, path: str, *, media_type: str = "application/octet-stream") -> None:
         check_path(path)
+        text("media_type", media_type)
         self.record_environment()
-        digest, size_bytes = self._staging.put_file(file)
+        digest, size_bytes = self._staging.put_file(Path(file))
         self._journal.append(Artifact(path=path, digest=digest, size_bytes=size_bytes, media_type=media_type))
 
     def image(self, path: str, pixels: NDArray[Any]) -> None:
@@ -146,12 +154,12 @@ class AttemptContext:
     def environment(self, **fields: str) -> None:
         if self._environment_recorded:
             raise MisusedContext("the environment is recorded before the first thing that is logged")
-        self._fields |= fields
+        self._fields |= {name: text(name, value) for name, value in fields.items()}
 
     def progress(self, phase: str, done: int | None = None, total: int | None = None) -> None:
         given = {"done": done, "total": total}
-        counts = {name: _whole(name, count) for name, count in given.items() if count is not None}
-        self._journal.append(Progress(phase=phase, **counts))
+        counts = {name: whole(name, count) for name, count in given.items() if count is not None}
+        self._journal.append(Progress(phase=text("phase", phase), **counts))
 
     def should_stop(self) -> bool:
         return self._control.should_stop()
@@ -190,29 +198,6 @@ class AttemptContext:
             for found in self._job.benchmarks
             if found.scorer_digest
         }
-
-
-def _whole(place: str, number: SupportsIndex) -> int:
-    """What arrays and their scalars count as; the journal holds plain numbers only."""
-    try:
-        return check_int64(place, number)
-    except BadInput as problem:
-        raise MisusedContext(str(problem)) from None
-
-
-def _float(place: str, number: SupportsFloat | None) -> float | None:
-    try:
-        return None if number is None else float(number)
-    except (TypeError, ValueError, OverflowError) as problem:
-        raise MisusedContext(f"{place}: {problem}") from None
-
-
-def _plain(score: Score) -> Score:
-    value = _float(score.name, score.value)
-    assert value is not None
-    low, high = _float(score.name, score.low), _float(score.name, score.high)
-    count, unscored = _whole(score.name, score.count), _whole(score.name, score.unscored)
-    return msgspec.structs.replace(score, value=value, low=low, high=high, count=count, unscored=unscored)
 
 
 def _count_lines(path: Path) -> int:

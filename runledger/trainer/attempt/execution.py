@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib
 import logging
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from runledger.tracker.failures import failed, spelled
+from runledger.tracker.failures import failed
 from runledger.tracker.journal import Ended, Progress
 from runledger.tracker.journal_writer import Journal
 from runledger.tracker.staging import unpack
@@ -20,6 +19,7 @@ from runledger.trainer.attempt.context import AttemptContext
 from runledger.trainer.attempt.control import Control
 from runledger.trainer.attempt.job import Folder, Job
 from runledger.trainer.errors import RecipeChanged
+from runledger.trainer.plain import final_metrics
 from runledger.trainer.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def _train(recipe: Recipe[Any], folder: Folder, job: Job, context: AttemptContex
     return Ended(
         outcome="stopped" if control.was_told else "completed",
         step=context.last_step,
-        metrics=_floats(metrics),
+        metrics=final_metrics(metrics),
     )
 
 
@@ -73,10 +73,6 @@ def _load(job: Job, imported: str | None) -> Recipe[Any]:
     if job.recipe_digest and {found, imported or found} != {job.recipe_digest}:
         raise RecipeChanged(job.reference)
     return recipe
-
-
-def _floats(metrics: Mapping[str, float] | None) -> dict[str, float]:
-    return {spelled(str(key)): float(value) for key, value in (metrics or {}).items()}
 
 
 def _source_of(reference: str) -> Path | None:

@@ -51,6 +51,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Digest to local path."""
     benchmarks: tuple[BenchmarkFile, ...] = ()
     checkpoint: CheckpointFile | None = None
+    saved_step: int | None = None
+    """Of the run's last checkpoint: none of this attempt may lie before it."""
 
 
 class Folder:

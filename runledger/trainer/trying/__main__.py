@@ -39,6 +39,9 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("absl").setLevel(logging.ERROR)
     request = msgspec.json.decode(arguments[0], type=Request)
+    answer = os.dup(1)
+    if request.as_json:
+        os.dup2(2, 1)
     try:
         plan = _settle(request)
         with _stop_on_signals() as stop:
@@ -51,7 +54,7 @@ def main(arguments: list[str]) -> int:
         return SETUP_PROBLEM
     except KeyboardInterrupt:
         return INTERRUPTED
-    _tell(summary, as_json=request.as_json)
+    _tell(summary, answer, as_json=request.as_json)
     return _status(summary)
 
 
@@ -63,16 +66,14 @@ def _settle(request: Request) -> Settled:
 
 
 def _run(request: Request, plan: Settled, stop: Stop) -> Summary:
-    """With `--json` the only thing on stdout is the summary: what the recipe prints goes to stderr."""
     recipe = recipes.load(plan.reference)
-    with contextlib.redirect_stdout(sys.stderr if request.as_json else sys.stdout):
-        view = view_on(sys.stdout)
-        if recipes.digest_of(recipe, plan.reference) != plan.digest:
-            view.say(f"{plan.reference} has changed since this rehearsal began")
-        try:
-            return run(plan, recipe, Path(request.folder), view, stop.asked)
-        finally:
-            view.close()
+    view = view_on(sys.stdout)
+    if recipes.digest_of(recipe, plan.reference) != plan.digest:
+        view.say(f"{plan.reference} has changed since this rehearsal began")
+    try:
+        return run(plan, recipe, Path(request.folder), view, stop.asked)
+    finally:
+        view.close()
 
 
 class Stop:
@@ -99,11 +100,12 @@ def _stop_on_signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def _tell(summary: Summary, *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
-    else:
-        sys.stdout.write("\n".join(summary.lines()) + "\n")
+def _tell(summary: Summary, answer: int, *, as_json: bool) -> None:
+    """`answer` is stdout as it was given; with `--json` all but the summary has gone to stderr."""
+    sys.stdout.flush()
+    told = msgspec.json.encode(summary).decode() if as_json else "\n".join(summary.lines())
+    with os.fdopen(answer, "w", encoding="utf-8", errors="backslashreplace") as stdout:
+        stdout.write(told + "\n")
 
 
 def _status(summary: Summary) -> int:

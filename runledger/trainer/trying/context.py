@@ -11,8 +11,9 @@ import msgspec
 
 from runledger.tracker.events.base import Score
 from runledger.tracker.spec import JsonObject
-from runledger.trainer.artifacts import spelled
+from runledger.trainer.plain import plain_metrics, whole
 from runledger.trainer.recipe import Benchmark
+from runledger.trainer.rows import spelled
 from runledger.trainer.scoring import Scorer
 from runledger.trainer.standalone import StandaloneContext
 from runledger.trainer.trying.view import View
@@ -40,6 +41,7 @@ class RehearsalContext(StandaloneContext):
             scorers=scorers,
             checkpoint_folder=checkpoint_folder,
             attempt=attempt,
+            saved_step=int(checkpoint_folder.name) if checkpoint_folder else None,
         )
         self.was_told = False
         """The recipe has asked and was told to stop."""
@@ -50,17 +52,19 @@ class RehearsalContext(StandaloneContext):
         self._metrics = (folder / "metrics.jsonl").open("wb")
 
     def log(self, metrics: Mapping[str, float], *, step: int, time: int | None = None) -> None:
-        values = {key: float(value) for key, value in metrics.items()}
-        at = clock.time_ns() // 1000 if time is None else time
-        row: JsonObject = {"step": step, "time": at} | {key: spelled(value) for key, value in values.items()}
+        values, at_step = plain_metrics(metrics), whole("step", step)
+        at = clock.time_ns() // 1000 if time is None else whole("time", time)
+        self.has_recorded = True
+        row: JsonObject = {"step": at_step, "time": at}
+        row |= {key: spelled(value) for key, value in values.items()}
         self._metrics.write(msgspec.json.encode(row) + b"\n")
         self.latest |= values
-        self.last_step = step
+        self.last_step = at_step
         self._view.metrics(self.latest)
 
     def checkpoint(self, step: int, save: Callable[[Path], None], *, loss: float | None = None) -> None:
         super().checkpoint(step, save, loss=loss)
-        self.last_step = step
+        self.last_step = self.checkpoints[-1].step
         self._metrics.flush()
         self._view.say(f"checkpoint    step {step}")
 
@@ -74,7 +78,8 @@ class RehearsalContext(StandaloneContext):
         self._view.say(f"artifact      {path}")
 
     def progress(self, phase: str, done: int | None = None, total: int | None = None) -> None:
-        self._view.progress(phase, done, total)
+        super().progress(phase, done, total)
+        self._view.progress(*self.phases.pop())
 
     def should_stop(self) -> bool:
         self.was_told = self.was_told or self._stop.is_set()

@@ -11,6 +11,7 @@ from runledger.tracker import schemas
 from runledger.tracker.resolving import resolve
 from runledger.tracker.spec import JsonObject
 from runledger.trainer.form import schema_of
+from runledger.trainer.plain import final_metrics
 from runledger.trainer.recipe import Recipe, Spec
 from runledger.trainer.scorers import FoundScorer, exact_match, numeric
 from runledger.trainer.scoring import Scorer
@@ -64,7 +65,8 @@ class Rehearsal(Generic[Spec]):
             attempt=number,
             stop_after=stop_after,
         )
-        context.metrics = dict(self._recipe.train(self.spec, context) or {})
+        context.metrics = final_metrics(self._recipe.train(self.spec, context))
+        context.check_all_saved()
         return context
 
     def _preset(self, name: str | None) -> JsonObject:

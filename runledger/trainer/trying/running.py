@@ -12,8 +12,10 @@ from typing import Any, Literal
 import msgspec
 
 from runledger.tracker.events.base import Score
-from runledger.trainer.artifacts import spelled
+from runledger.tracker.failures import failed
+from runledger.trainer.plain import final_metrics
 from runledger.trainer.recipe import Recipe
+from runledger.trainer.rows import spelled
 from runledger.trainer.trying import settled
 from runledger.trainer.trying.context import RehearsalContext, in_words
 from runledger.trainer.trying.settled import Settled
@@ -78,10 +80,12 @@ def run(plan: Settled, recipe: Recipe[Any], folder: Path, view: View, stop: thre
     metrics: Mapping[str, float] = {}
     error: str | None = None
     try:
-        metrics = recipe.train(msgspec.convert(plan.values, recipe.spec), context) or {}
-    except Exception as problem:  # noqa: BLE001 — how it ended is the result
+        metrics = final_metrics(recipe.train(msgspec.convert(plan.values, recipe.spec), context))
+        context.check_all_saved()
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 — how it ended is the result
         traceback.print_exc()
-        error = f"{type(problem).__qualname__}: {problem}"
+        ended = failed(problem, context.last_step)
+        error = f"{ended.error_class}: {ended.message}"
     finally:
         context.close()
     return _summary(plan, folder, context, metrics, error, time.perf_counter() - began)
@@ -102,7 +106,7 @@ def _summary(
         attempt=context.attempt,
         step=context.last_step,
         seconds=round(seconds, 3),
-        metrics={key: spelled(float(value)) for key, value in metrics.items()},
+        metrics={key: spelled(value) for key, value in metrics.items()},
         evaluations=tuple(
             Evaluation(step=each.step, scores=each.scores, predictions=str(each.predictions))
             for each in context.evaluations

@@ -31,12 +31,14 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def start(tmp_path: Path) -> Start:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RUNLEDGER_")},
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
         "RUNLEDGER_RECIPES": TOY,
         "PYTHONUNBUFFERED": "1",
     }
 
     def start(*words: str) -> subprocess.Popen[str]:
+        if (tmp_path / "mine.py").exists():
+            environment["RUNLEDGER_RECIPES"] = f"{TOY},mine:recipe"
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "runledger.api.cli", "try", *words],
             cwd=tmp_path,
@@ -112,6 +114,56 @@ def test_ctrl_c_stops_with_a_checkpoint_and_resume_goes_on(start: Start, tmp_pat
     assert (tmp_path / "kept/2/checkpoints/10/state.json").read_bytes() == (
         tmp_path / "whole/1/checkpoints/10/state.json"
     ).read_bytes()
+
+
+MINE = """
+import os, sys
+import msgspec
+from runledger import Recipe
+
+os.system("echo loaded below")
+print("loaded above")
+
+class Spec(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+def train(spec, context):
+    os.system("echo trained below")
+    context.log({{"loss": 0.5}}, step=1)
+    context.checkpoint(1, lambda folder: (folder / "state").touch())
+    {end}
+
+recipe = Recipe(name="mine", version=1, spec=Spec, train=train)
+"""
+
+
+def test_nothing_that_a_recipe_starts_or_imports_mixes_with_the_summary(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE.format(end="return {'loss': 0.25}"))
+    out, err = finish(start("mine", "--json"), 0)
+    assert msgspec.json.decode(out)["metrics"] == {"loss": 0.25}
+    assert all(word in err for word in ("loaded below", "loaded above", "trained below"))
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        ("sys.exit(7)", "SystemExit: status 7"),
+        (
+            "return [0.5]",
+            "BadMetrics: what the training returned: metrics are names with their numbers, not a li",
+        ),
+        ("return {'loss': [1]}", "BadMetrics: what the training returned: loss: not a number but list"),
+        ("raise ValueError('half \\ud800')", "ValueError: half \\ud800"),
+    ],
+)
+def test_however_a_training_ends_the_summary_is_told(
+    end: str, error: str, start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(MINE.format(end=end))
+    out, _ = finish(start("mine", "--into", "kept"), exits.RUN_DID_NOT_COMPLETE)
+    assert "failed at step 1" in out
+    assert error in out
+    assert "go on with: runledger try --resume kept" in out
 
 
 def test_a_failed_training_says_why(start: Start) -> None:
