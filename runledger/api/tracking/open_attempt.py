@@ -46,7 +46,10 @@ class OpenAttempt:
         self._journal.points(step, at, values)
 
     def checkpoint(self, path: Path, step: int, loss: float | None) -> None:
-        """Returns once the bytes and the record are on disk. Covers all that was logged before."""
+        """Returns once the bytes and the record are on disk. Covers all that was logged before.
+
+        A disk that is full but for the bytes takes the record later, as it does what is logged.
+        """
         self._surroundings.are_due()
         mark = self._journal.cut()
         with _misused():
@@ -54,7 +57,8 @@ class OpenAttempt:
         self._journal.append(
             Checkpoint(step=step, digest=digest, size_bytes=size_bytes, loss=loss, mark=mark, time=_now())
         )
-        self._journal.sync()
+        with contextlib.suppress(OSError):  # the journal has warned of it
+            self._journal.sync()
 
     def artifact(self, path: Path, name: str) -> None:
         self._surroundings.are_due()

@@ -304,6 +304,30 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_curve_whole(
     assert ended.outcome == "completed"
 
 
+def test_what_is_logged_while_the_disk_is_full_is_recorded_once_it_has_room(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_full, write = True, os.write
+
+    def refuse(file: int, data: bytes) -> int:
+        if is_full and os.path.samestat(os.fstat(file), journal.stat()):
+            raise OSError(28, "No space left on device")
+        return write(file, data)
+
+    with runledger.run("adding") as run:
+        journal = runs.attempts()[-1].journal
+        monkeypatch.setattr("os.write", refuse)
+        for step in range(3):
+            run.log({"loss": 1.0}, step=step)
+            run.checkpoint(__file__, step=step)
+        assert "No space left on device: what is logged is held in memory" in caplog.text
+        assert runs.points() == []
+        is_full = False
+    assert [step for step, _ in runs.points()] == [0, 1, 2]
+    assert [record.step for record in runs.records() if isinstance(record, Checkpoint)] == [0, 1, 2]
+    assert runs.ended() is not None
+
+
 def test_a_folder_that_cannot_be_made_is_warned_of_and_the_training_goes_on(
     runs: Runs, caplog: pytest.LogCaptureFixture
 ) -> None:
