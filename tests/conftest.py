@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 import pytest
@@ -21,8 +23,13 @@ from sqlalchemy import Engine, make_url
 from runledger import migrations
 from runledger.tracker.store.engine import open_ledger, open_views
 from runledger.tracker.store.log import Log
+from tests.deadlines import Deadlines
 
 POSTGRESQL_URL = os.environ.get("RUNLEDGER_TEST_POSTGRESQL_URL", "postgresql://root@127.0.0.1:5432/postgres")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Deadlines(config))
 
 
 class Databases(Protocol):
@@ -63,13 +70,23 @@ class SqliteDatabases:
 
 
 class PostgresqlDatabases:
-    """Databases that are used again and again: to drop one takes seconds, to clear it milliseconds."""
+    """Databases that are used again and again: to drop one takes much longer than to clear it.
+
+    Their names begin with that of their owner, by which the owner's connection calls itself. So whoever
+    comes later can tell those of the dead, on whatever machine they were.
+    """
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
+        self._owner = f"runledger_test_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+        self._count = 0
         self._migrated: list[str] = []
         self._empty: list[str] = []
         self._lent: list[tuple[list[str], str]] = []
+        connection.execute(
+            "SELECT set_config('application_name', %s, false), set_config('statement_timeout', %s, false)",
+            [self._owner, f"{STATEMENT_SECONDS}s"],
+        )
 
     def migrated(self) -> tuple[str, str]:
         name = self._migrated.pop() if self._migrated else self._create_migrated()
@@ -90,17 +107,36 @@ class PostgresqlDatabases:
 
     def drop_all(self) -> None:
         self.take_back()
-        for name in (*self._migrated, *self._empty):
-            self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._drop([*self._migrated, *self._empty])
+
+    def sweep(self) -> None:
+        """Drops what those have left who were killed; one at a time does that."""
+        if not self._ask("SELECT pg_try_advisory_lock(hashtext('runledger_test'))")[0][0]:
+            return
+        self._drop([name for (name,) in self._ask(ABANDONED)])
+        self._ask("SELECT pg_advisory_unlock(hashtext('runledger_test'))")
+
+    def _drop(self, names: Iterable[str]) -> None:
+        """As many as can be dropped in time: the others are swept by whoever comes next."""
+        deadline = time.monotonic() + DROPPING_SECONDS
+        for name in names:
+            if time.monotonic() < deadline:
+                with suppress(psycopg.Error):
+                    self._connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _ask(self, question: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(question).fetchall()
 
     def _create_migrated(self) -> str:
         name = self._create()
-        _migrate(_postgresql_url(name), _postgresql_url(name))
+        bounded = f"{_postgresql_url(name)}?options=-c%20statement_timeout%3D{STATEMENT_SECONDS}s"
+        _migrate(bounded, bounded)
         self._run(name, KEEP_FIRST_ROWS)
         return name
 
     def _create(self) -> str:
-        name = f"runledger_test_{os.getpid()}_{uuid.uuid4().hex[:12]}"
+        self._count += 1
+        name = f"{self._owner}_{self._count}"
         self._connection.execute(f"CREATE DATABASE {name}")
         return name
 
@@ -109,8 +145,27 @@ class PostgresqlDatabases:
         self._connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name]
         )
-        with psycopg.connect(_postgresql_url(name)) as connection:
+        with connect_postgresql(_postgresql_url(name)) as connection:
             connection.execute(statements)
+
+
+STATEMENT_SECONDS = 60
+"""Each statement of the fixtures' own; PostgreSQL ends what takes longer."""
+DROPPING_SECONDS = 30.0
+ABANDONED = """
+SELECT made.datname FROM pg_database AS made
+WHERE made.datname ~ '^runledger_test_[0-9]+_[0-9a-f]{8}_[0-9]+$' AND NOT EXISTS (
+    SELECT FROM pg_stat_activity AS owner
+    WHERE owner.application_name || '_' = substring(made.datname FROM '^.*_')
+)
+"""
+"""An owner is there before its first database is, so this never finds those of one who lives."""
+
+
+def connect_postgresql(url: str = POSTGRESQL_URL, **how: Any) -> psycopg.Connection:
+    """Connecting is bounded, and so is each statement."""
+    options = f"-c statement_timeout={STATEMENT_SECONDS}s"
+    return psycopg.connect(url, connect_timeout=5, options=options, **how)
 
 
 # What the migrations have put in is kept beside the tables, and put back after each clearing.
@@ -162,11 +217,12 @@ def _sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
 @pytest.fixture(scope="session")
 def _postgresql_server() -> Iterator[PostgresqlDatabases]:
     try:
-        connection = psycopg.connect(POSTGRESQL_URL, autocommit=True, connect_timeout=3)
+        connection = connect_postgresql(autocommit=True)
     except psycopg.OperationalError as problem:
         missing(f"PostgreSQL at {POSTGRESQL_URL}: {problem}")
     with connection:
         server = PostgresqlDatabases(connection)
+        server.sweep()
         yield server
         server.drop_all()
 
