@@ -32,7 +32,7 @@ from runledger.api.tracking.settings import TrackingSettings
 from runledger.projections.mlflow.settings import MlflowSettings
 from runledger.projections.runner import ProjectionSettings
 from runledger.tracker.metrics_endpoint import MetricsSettings
-from runledger.tracker.settings import PREFIX, StorageSettings
+from runledger.tracker.settings import PREFIX, CodeSettings, StorageSettings
 from runledger.trainer.settings import TrainerSettings
 
 PAGES = Path(__file__).parent / "reference"
@@ -55,6 +55,7 @@ SETTINGS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("Every process that serves its numbers to Prometheus on a port of its own", MetricsSettings),
     ("API", ApiSettings),
     ("Worker", TrainerSettings),
+    ("Workers, and programs that call `runledger.run`", CodeSettings),
     ("Projections", ProjectionSettings),
     ("MLflow sink", MlflowSettings),
     ("Commands that speak to the API", ClientSettings),

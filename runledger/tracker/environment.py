@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import subprocess
 import sys
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from runledger.tracker import revision
 from runledger.tracker.journal import Environment
+from runledger.tracker.settings import CodeSettings, load
 
 DISTRIBUTIONS = (
     "runledger",
@@ -108,23 +109,9 @@ def _changed_at(place: str) -> int:
 
 
 def code_revision(source: Path) -> tuple[str | None, bytes]:
-    """The commit of the repository that tracks `source`, and the difference of its work tree to it."""
-    if _git(source, "ls-files", "--error-unmatch", source.name) is None:
-        return None, b""
-    revision = _git(source, "rev-parse", "HEAD")
-    return (revision.decode().strip(), _git(source, "diff", "HEAD") or b"") if revision else (None, b"")
-
-
-def _git(source: Path, *arguments: str) -> bytes | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(source.parent), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
+    """The commit of the repository that tracks `source`, and the difference of its work tree to it, which
+    `RUNLEDGER_CODE_DIFF=0` keeps to itself."""
+    commit = revision.commit_of(source)
+    if commit is None or not load(CodeSettings, os.environ).code_diff:
+        return commit, b""
+    return commit, revision.difference(source, os.environ)

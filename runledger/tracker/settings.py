@@ -47,6 +47,13 @@ class StorageSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.blobs_url or f"file://{self.data.absolute() / 'blobs'}"
 
 
+class CodeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is recorded of the code that trains."""
+
+    code_diff: bool = True
+    """Keep what `git diff` says of uncommitted changes: at most 1 MiB, secrets redacted. 0 keeps none."""
+
+
 def load(kind: type[StructT], environ: Mapping[str, str], prefix: str = PREFIX) -> StructT:
     """The settings that `environ` holds. Raises `BadSetting` naming the variable."""
     values: dict[str, Any] = {}

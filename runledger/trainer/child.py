@@ -16,6 +16,8 @@ from runledger.trainer.attempt.job import Folder
 
 OWN_VARIABLES = "RUNLEDGER_"
 """A recipe knows nothing of databases and brokers: their addresses are not handed down."""
+HANDED_DOWN = ("RUNLEDGER_CODE_DIFF",)
+"""What whoever records an attempt's environment has to know."""
 
 
 class Child:
@@ -114,7 +116,11 @@ def environment(
     environ: Mapping[str, str], *, cache: Path, xla_flags: str = "", device: str = "any"
 ) -> dict[str, str]:
     """What a child finds in its environment: the worker's own, without what is not a recipe's business."""
-    handed = {name: value for name, value in environ.items() if not name.startswith(OWN_VARIABLES)}
+    handed = {
+        name: value
+        for name, value in environ.items()
+        if name in HANDED_DOWN or not name.startswith(OWN_VARIABLES)
+    }
     handed["PYTHONUNBUFFERED"] = "1"
     handed.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     handed.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", CACHED_FROM_SECONDS)

@@ -103,3 +103,11 @@ def test_a_folder_is_in_use_for_as_long_as_its_child_lives(start: Start) -> None
     wait(child)
     with hold(folder):
         pass
+
+
+def test_a_child_is_told_what_to_record_of_its_code_and_no_address() -> None:
+    worker = {"RUNLEDGER_CODE_DIFF": "0", "RUNLEDGER_LEDGER_URL": "postgresql://…", "HOME": "/home"}
+    handed = environment(worker, cache=Path("/cache"))
+    assert handed["RUNLEDGER_CODE_DIFF"] == "0"
+    assert handed["HOME"] == "/home"
+    assert "RUNLEDGER_LEDGER_URL" not in handed

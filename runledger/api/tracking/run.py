@@ -25,7 +25,7 @@ from runledger.api.tracking.settings import TrackingSettings
 from runledger.api.tracking.tracked_run import TrackedRun
 from runledger.tracker.errors import TrackerError
 from runledger.tracker.ids import new_id
-from runledger.tracker.settings import load
+from runledger.tracker.settings import CodeSettings, load
 
 logger = logging.getLogger("runledger")
 
@@ -75,6 +75,7 @@ def run(
 
 def _settings(url: str | None, *, offline: bool) -> TrackingSettings:
     settings = load(TrackingSettings, os.environ)
+    load(CodeSettings, os.environ)  # read beside the training: what does not fit is said here
     values.address(url or settings.address)
     return msgspec.structs.replace(settings, url=url or settings.url, offline=offline or settings.offline)
 

@@ -16,7 +16,7 @@ import pytest
 import runledger
 from runledger.api.tracking import control, open_attempt
 from runledger.api.tracking.folders import ControlFile, write_file
-from runledger.tracker.errors import JournalBroken
+from runledger.tracker.errors import BadSetting, JournalBroken
 from runledger.tracker.journal import Artifact, Checkpoint, Environment, Mark, Opened, Params, Points
 from tests.api.tracking.conftest import Runs
 
@@ -375,3 +375,11 @@ def test_a_run_in_another_thread_than_the_main_one_installs_no_handler(runs: Run
     thread.join()
     assert runs.points() == [(1, {"loss": 1.0})]
     assert (sys.excepthook, os.getpid()) == before
+
+
+def test_a_setting_that_does_not_fit_is_said_where_the_run_begins(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNLEDGER_CODE_DIFF", "perhaps")
+    with pytest.raises(BadSetting, match="RUNLEDGER_CODE_DIFF"):
+        runledger.run("adding")
