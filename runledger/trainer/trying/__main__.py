@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import msgspec
 
@@ -22,7 +23,10 @@ from runledger.tracker.errors import BadInput, BadSetting
 from runledger.tracker.settings import load
 from runledger.trainer import recipes
 from runledger.trainer.errors import TrainerError
+from runledger.trainer.recipe import Recipe
 from runledger.trainer.settings import TrainerSettings
+from runledger.trainer.sources import told
+from runledger.trainer.trying.errors import RehearsalRefused
 from runledger.trainer.trying.running import Summary, run
 from runledger.trainer.trying.settled import Request, Settled, begin, go_on, installed_here
 from runledger.trainer.trying.view import view_on
@@ -66,7 +70,7 @@ def _settle(request: Request) -> Settled:
 
 
 def _run(request: Request, plan: Settled, stop: Stop) -> Summary:
-    recipe = recipes.load(plan.reference)
+    recipe = _load(plan)
     view = view_on(sys.stdout)
     if recipes.digest_of(recipe, plan.reference) != plan.digest:
         view.say(f"{plan.reference} has changed since this rehearsal began")
@@ -74,6 +78,15 @@ def _run(request: Request, plan: Settled, stop: Stop) -> Summary:
         return run(plan, recipe, Path(request.folder), view, stop.asked)
     finally:
         view.close()
+
+
+def _load(plan: Settled) -> Recipe[Any]:
+    """Raises `RehearsalRefused` for what was there when the rehearsal began and is not any more."""
+    try:
+        plan.scorers()
+        return recipes.load(plan.reference)
+    except (Exception, SystemExit) as error:
+        raise RehearsalRefused(f"recipe {plan.recipe!r} cannot be loaded: {told(error)}") from error
 
 
 class Stop:
@@ -109,7 +122,7 @@ def _tell(summary: Summary, answer: int, *, as_json: bool) -> None:
 
 
 def _status(summary: Summary) -> int:
-    if summary.outcome == "stopped":
+    if summary.outcome in ("stopped", "interrupted"):
         return INTERRUPTED
     return COMPLETED if summary.outcome == "completed" else DID_NOT_COMPLETE
 

@@ -21,6 +21,9 @@ from runledger.trainer.trying.context import RehearsalContext, in_words
 from runledger.trainer.trying.settled import Settled
 from runledger.trainer.trying.view import View
 
+Outcome = Literal["completed", "stopped", "failed", "interrupted"]
+"""`interrupted` is a second Ctrl-C: what the step under way has not told is lost."""
+
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     step: int
@@ -32,7 +35,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """How it ended and what it has left, in memory and in the folder."""
 
     recipe: str
-    outcome: Literal["completed", "stopped", "failed"]
+    outcome: Outcome
     folder: str
     attempt: int
     step: int | None
@@ -78,17 +81,21 @@ def run(plan: Settled, recipe: Recipe[Any], folder: Path, view: View, stop: thre
     )
     began = time.perf_counter()
     metrics: Mapping[str, float] = {}
+    outcome: Outcome = "completed"
     error: str | None = None
     try:
         metrics = final_metrics(recipe.train(msgspec.convert(plan.values, recipe.spec), context))
         context.check_all_saved()
+        outcome = "stopped" if context.was_told else "completed"
+    except KeyboardInterrupt:
+        outcome = "interrupted"
     except (Exception, SystemExit) as problem:  # noqa: BLE001 — how it ended is the result
         traceback.print_exc()
         ended = failed(problem, context.last_step)
-        error = f"{ended.error_class}: {ended.message}"
+        outcome, error = "failed", f"{ended.error_class}: {ended.message}"
     finally:
         context.close()
-    return _summary(plan, folder, context, metrics, error, time.perf_counter() - began)
+    return _summary(plan, folder, context, metrics, (outcome, error), time.perf_counter() - began)
 
 
 def _summary(
@@ -96,12 +103,13 @@ def _summary(
     folder: Path,
     context: RehearsalContext,
     metrics: Mapping[str, float],
-    error: str | None,
+    ended: tuple[Outcome, str | None],
     seconds: float,
 ) -> Summary:
+    outcome, error = ended
     return Summary(
         recipe=plan.recipe,
-        outcome="failed" if error is not None else "stopped" if context.was_told else "completed",
+        outcome=outcome,
         folder=str(folder),
         attempt=context.attempt,
         step=context.last_step,

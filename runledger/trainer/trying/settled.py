@@ -6,6 +6,7 @@ artifacts/ and metrics.jsonl.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -49,10 +50,20 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def begin(request: Request, installed: Installed) -> Settled:
-    """Settle what is asked for and write it down. Raises `BadInput` and `RehearsalRefused`."""
+    """Settle what is asked for and write it down, or leave nothing. Raises `BadInput`, `RehearsalRefused`."""
     folder = Path(request.folder)
     if (folder / "rehearsal.json").exists():
         raise RehearsalRefused(f"{folder} holds a rehearsal already: --resume {folder} goes on with it")
+    if folder.exists() and any(folder.iterdir()):
+        raise RehearsalRefused(f"{folder} is not empty: --into takes a new folder")
+    try:
+        return _settle(request, installed, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _settle(request: Request, installed: Installed, folder: Path) -> Settled:
     found = find_recipe(installed, request.recipe)
     usable = [each for each in installed.scorers if each.problem is None]
     material = Material(folder, usable, found.own_scorers)

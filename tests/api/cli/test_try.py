@@ -197,7 +197,33 @@ def test_what_does_not_fit_is_named(
     (tmp_path / "items.jsonl").write_text(ITEMS)
     _, err = finish(start(*words), exits.BAD_USAGE)
     assert problem in err
-    assert not list(tmp_path.rglob("rehearsal.json"))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["items.jsonl"]
+
+
+def test_a_folder_that_holds_something_is_left_alone(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/mine.txt").write_text("mine")
+    _, err = finish(start("toy:short", "--into", "kept"), exits.BAD_USAGE)
+    assert "kept is not empty: --into takes a new folder" in err
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["mine.txt"]
+
+
+def test_a_second_ctrl_c_ends_it_at_once_and_tells_what_there_is(start: Start, tmp_path: Path) -> None:
+    stuck = "os.kill(os.getpid(), 2); os.kill(os.getpid(), 2); import threading; threading.Event().wait()"
+    (tmp_path / "mine.py").write_text(MINE.format(end=stuck))
+    out, err = finish(start("mine", "--into", "kept"), exits.INTERRUPTED)
+    assert "Ctrl-C again ends it at once" in err
+    assert "interrupted at step 1" in out
+    assert "go on with: runledger try --resume kept" in out
+
+
+def test_a_recipe_that_is_gone_cannot_be_gone_on_with(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE.format(end="sys.exit(7)"))
+    finish(start("mine", "--into", "kept"), exits.RUN_DID_NOT_COMPLETE)
+    (tmp_path / "mine.py").unlink()
+    _, err = finish(start("--resume", "kept"), exits.BAD_USAGE)
+    assert "Error: recipe 'mine' cannot be loaded: ModuleNotFoundError" in err
+    assert not (tmp_path / "kept/2").exists()
 
 
 def test_a_folder_is_for_one_rehearsal(start: Start) -> None:
