@@ -23,7 +23,7 @@ from runledger.tracker.envelope import (
     hash_head,
     to_micros,
 )
-from runledger.tracker.errors import BadInput, WrongExpectedVersion
+from runledger.tracker.errors import BadInput, Fenced, WrongExpectedVersion
 
 
 class Tip(NamedTuple):
@@ -76,9 +76,14 @@ class Append(msgspec.Struct, frozen=True, gc=False):
 
 
 def prepare(writes: Sequence[Write], fence: Fence | None) -> Append:
-    """Raises `BadInput` for a text that no database could keep, ValueError where there is no event."""
+    """Raises `BadInput` for a text that no database could keep, ValueError where there is no event.
+
+    And `Fenced` for an epoch that no lease could be in.
+    """
     payloads: list[tuple[bytes, ...]] = []
     size_bytes = event_count = 0
+    if fence is not None:
+        _check_fence(fence)
     for write in writes:
         if not write.events:
             break
@@ -145,6 +150,12 @@ def _chain_write(
     return _new(Tip, (version, prev_hash))
 
 
+def _check_fence(fence: Fence) -> None:
+    _check_text("stream", fence.stream)
+    if not 0 <= fence.epoch < 2**63:
+        raise Fenced(fence.stream, fence.epoch)
+
+
 def _check_texts(write: Write) -> None:
     checked = None
     for new in write.events:
@@ -161,6 +172,7 @@ def _check_all(stream: str, actor: str, correlation_id: str | None, causation_id
     _check_text("causation_id", causation_id or "")
 
 
+@lru_cache(maxsize=4_096)
 def _check_text(place: str, text: str) -> None:
     if "\0" in text:
         raise BadInput(place, "holds a NUL character")

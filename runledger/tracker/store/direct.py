@@ -44,13 +44,20 @@ class Direct:
         """Raises `StoreUnavailable`."""
         self._engine = engine
         self.is_postgresql = is_postgresql(engine)
+        self._has_begun = False
         self._connection = connect(engine)
         self._connection.detach()
         self._pooled = self._connection.connection
         connection: Any = self._pooled.dbapi_connection
-        self._has_begun = False
         self.cursor: Any = connection.cursor()
         """The driver's. Whoever uses it knows which driver that is, and what `translated` is for."""
+        try:
+            self._prepare(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, connection: Any) -> None:
         if self.is_postgresql:
             connection.autocommit = True
             take_columns(connection)

@@ -77,15 +77,18 @@ class Log:
         """`append` for what is prepared already."""
         if within is None:
             return self._writer.write(append)
+        self._writer.check_process()
         return self._committer.commit_within(append, within)
 
     def read(self, stream: str, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
         """The stream's events behind the version `after`."""
+        self._writer.check_process()
         statement = self._read_stream if limit is None else f"{self._read_stream} LIMIT {limit:d}"
         return [_recorded(row) for row in self._readers.fetch(statement, (stream, after))]
 
     def read_on(self, stream: str, version: int, event_id: UUID) -> list[Recorded] | None:
         """What follows in the stream on this very event, at this version; None where it is not there."""
+        self._writer.check_process()
         parameters = (stream, version - 1)
         rows = None if self._is_postgresql else self._writer.alone(self._read_beside, parameters)
         if rows is None:
@@ -138,7 +141,8 @@ class Log:
     def close(self) -> None:
         """Commit what is queued and stop the writer. The engine stays open: it is the caller's."""
         self._writer.close()
-        self._readers.close()
+        if self._writer.is_own:
+            self._readers.close()
 
 
 def _read_log_id(engine: Engine) -> str:

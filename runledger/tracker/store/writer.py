@@ -4,8 +4,8 @@ A caller that is alone commits in its own thread, past the queue. Those who come
 first of them is woken to commit for all the others. Appends that nobody waits for (`submit`) are
 committed by a thread of the writer's, or by a caller who finds them in the queue. Everything is committed in
 the order of the calls. A caller may be interrupted anywhere, by Ctrl-C or by its framework: an append leaves
-the queue only once it is answered, so the next one commits it. Not for signal handlers: they might wait for
-the very thread that they stand on.
+the queue only once it is answered, so the next one commits it. Not for signal handlers, nor for what is
+called back when an append is answered: they might wait for the very thread that they stand on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeVar
 
 from runledger.tracker.errors import StoreBusy, StoreUnavailable
@@ -67,8 +68,13 @@ class _Queued:
 
     def begin(self) -> bool:
         """False where its future was cancelled. From here on it cannot be."""
-        if self.future is None or self.future.running() or self.future.set_running_or_notify_cancel():
+        future = self.future
+        if future is None or future.running():
             return True
+        if not future.done() or future.cancelled():
+            with suppress(RuntimeError):  # it was told already by one who was interrupted then
+                if future.set_running_or_notify_cancel():
+                    return True
         self.outcome = 0
         return False
 
@@ -81,7 +87,7 @@ class _Queued:
 
 
 class Writer:
-    """Calls `commit` from one thread at a time, and `at_end` once, after the last commit."""
+    """Calls `commit` from one thread at a time, and `at_end` after the last commit."""
 
     def __init__(self, target: str, commit: Commit, at_end: Callable[[], None]) -> None:
         self._target = target
@@ -117,7 +123,7 @@ class Writer:
 
         So a read may use the connection of the commits: one that is kept apart finds its pages outdated.
         """
-        self._check_process()
+        self.check_process()
         if self._queue or self._committing.locked():
             return None
         try:
@@ -142,7 +148,7 @@ class Writer:
 
         Raises `StoreBusy` without room in time, and `StoreUnavailable` after `close`.
         """
-        self._check_process()
+        self.check_process()
         future: Future[int] = Future()
         wait_seconds = ROOM_SECONDS if room_seconds is None else room_seconds
         self._enter(append, self._thread_bell, future, wait_seconds)
@@ -150,10 +156,13 @@ class Writer:
         return future
 
     def close(self) -> None:
-        """Commit what is queued, then let go of everything."""
+        """Commit what is queued, then let go of everything. Once more, where it was interrupted in that.
+
+        Nothing in a process that was forked off: locks and connections are the other's.
+        """
+        if not self.is_own:
+            return
         with self._lock:
-            if self._closed:
-                return
             self._closed = True
             self._room.notify_all()
         with self._committing:
@@ -164,8 +173,14 @@ class Writer:
             self._thread_bell.ring()
             self._thread.join()
 
-    def _check_process(self) -> None:
-        if os.getpid() != self._process:
+    @property
+    def is_own(self) -> bool:
+        """False in a process that was forked off."""
+        return os.getpid() == self._process
+
+    def check_process(self) -> None:
+        """Raises `StoreUnavailable` in a process that was forked off."""
+        if not self.is_own:
             raise StoreUnavailable(self._target, "opened before a fork: open it again in the new process")
 
     def _enter(self, append: Append, bell: _Bell, future: Future[int] | None, room_seconds: float) -> _Queued:
@@ -175,7 +190,7 @@ class Writer:
                 self._wait_for_room(room_seconds)
             if self._closed:
                 raise StoreUnavailable(self._target, "the log was closed")
-            if future is not None and self._thread is None:
+            if future is not None and (self._thread is None or not self._thread.is_alive()):
                 self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
                 self._thread.start()
             self._queue.append(queued)
@@ -257,11 +272,14 @@ class Writer:
         return self._commit_safely((append,))[0]
 
     def _commit_safely(self, appends: Sequence[Append]) -> Sequence[Outcome]:
+        """Alone where they fail together: nobody pays for another's, and what is there is found again."""
         try:
             return self._commit(appends)
         except Exception as problem:
             logger.exception("a commit of %d appends failed", len(appends))
-            return [problem] * len(appends)
+            if len(appends) == 1:
+                return [problem]
+        return [self._commit_one(append) for append in appends]
 
 
 def _resolve(future: Future[int], outcome: Outcome) -> None:

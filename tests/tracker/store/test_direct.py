@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from typing import Any
 
 import psycopg
 import pytest
@@ -125,6 +128,57 @@ def test_after_a_transaction_that_failed_halfway_the_next_begins_anew(
         log.append(to("run-1", 1))
     assert log.append(to("run-1", 1)) == 2
     assert log.head() == 2
+
+
+def test_a_connection_that_cannot_be_prepared_is_closed(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def refuse(direct: Direct, connection: Any) -> None:
+        opened.append(connection)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Direct, "_prepare", refuse)
+    with pytest.raises(KeyboardInterrupt):
+        Direct(ledger)
+    with pytest.raises(DRIVER_ERRORS):
+        opened[0].execute("SELECT 1")
+
+
+FORK = """
+import os, sys
+from tests.tracker.store.samples import to
+from runledger.tracker.errors import StoreUnavailable
+from runledger.tracker.store.engine import open_ledger
+from runledger.tracker.store.log import Log
+
+log = Log(open_ledger(sys.argv[1]))
+log.append(to("run-1", 0))
+known = log.read("run-1")[0].event_id
+if os.fork() == 0:
+    calls = (
+        lambda: log.read("run-1"), lambda: log.read_on("run-1", 1, known), lambda: log.append(to("run-1", 1)),
+        lambda: log.append(to("run-1", 1), within=lambda conn: None),
+    )
+    for call in calls:
+        try:
+            call()
+        except StoreUnavailable as problem:
+            print(problem, flush=True)
+    log.close()
+    os._exit(0)
+os.wait()
+log.append(to("run-1", 1))
+print(len(log.read("run-1")))
+"""
+
+
+def test_a_log_that_a_fork_has_copied_leaves_the_connections_alone(database_urls: tuple[str, str]) -> None:
+    command = [sys.executable, "-c", FORK, database_urls[0]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.count("before a fork") == 4
+    assert done.stdout.endswith("2\n")
 
 
 def test_a_database_that_cannot_be_opened_is_named() -> None:

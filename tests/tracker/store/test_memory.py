@@ -131,3 +131,12 @@ def test_recorded_at_never_goes_back() -> None:
     log.append(to("run-1", 1))
     first, second = log.read("run-1")
     assert first.recorded_at == second.recorded_at
+
+
+@pytest.mark.parametrize("epoch", [-1, 2**63, 10**30])
+def test_an_epoch_that_no_lease_could_be_in_is_refused(any_log: AnyLog, epoch: int) -> None:
+    with pytest.raises(Fenced):
+        any_log.append(to("run-1", 0), fence=Fence(stream=Stream("run-1"), epoch=epoch))
+    with pytest.raises(BadInput):
+        any_log.append(to("run-1", 0), fence=Fence(stream=Stream("run-\0"), epoch=1))
+    assert any_log.head() == 0

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 
 import pytest
 
@@ -321,6 +322,89 @@ def test_callers_are_committed_in_the_order_in_which_they_came(
     assert commits.sizes == [1, 2, 2, 1, 1]
 
 
+def test_an_append_that_fails_a_whole_commit_fails_alone(
+    writer: Writer, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_two(appends: Sequence[Append]) -> list[int]:
+        positions = commits(appends)
+        if 2 in positions:
+            raise LookupError(len(appends))
+        return positions
+
+    monkeypatch.setattr(writer, "_commit", refuse_two)
+    first = writer.submit(some())
+    assert commits.entered.wait(10)
+    one, two, three = (writer.submit(some(count)) for count in (1, 2, 3))
+    commits.gate.set()
+    assert (first.result(10), one.result(10), three.result(10)) == (1, 1, 3)
+    with pytest.raises(LookupError, match="1"):
+        two.result(10)
+
+
+@pytest.mark.parametrize("told", ["answered", "cancelled"])
+def test_a_future_that_was_told_by_one_who_was_interrupted_then_is_dropped(told: str) -> None:
+    """Else whoever commits next would stumble over it, and so would everybody after them."""
+    future: Future[int] = Future()
+    queued = module._Queued(some(), module._Bell(), future)
+    if told == "answered":
+        future.set_result(7)
+    else:
+        assert future.cancel()
+        future.set_running_or_notify_cancel()
+    assert not queued.begin()
+    assert queued.outcome is not None
+
+
+def test_a_thread_that_has_died_is_replaced(
+    writer: Writer, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_run", lambda: None)
+    left = writer.submit(some(1))
+    assert writer._thread is not None
+    writer._thread.join(10)
+    monkeypatch.undo()
+    commits.gate.set()
+    assert [future.result(10) for future in (writer.submit(some(2)), left)] == [2, 1]
+
+
+def test_closing_that_was_interrupted_is_made_up_for(
+    writer: Writer, commits: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_run", lambda: None)
+    left = writer.submit(some())
+    commits.gate.set()
+    commits.interruption = Interrupted()
+    with pytest.raises(Interrupted):
+        writer.close()
+    assert (left.done(), commits.ended) == (False, False)
+    writer.close()
+    assert (left.result(0), commits.ended) == (1, True)
+
+
+def test_what_is_called_past_the_queue_keeps_commits_away_and_wakes_them_after(
+    writer: Writer, commits: Commits
+) -> None:
+    commits.gate.set()
+    inside, leave = threading.Event(), threading.Event()
+    answers: list[int | None] = []
+
+    def read(given: int) -> int:
+        inside.set()
+        leave.wait(10)
+        return given
+
+    reading = in_thread(lambda: answers.append(writer.alone(read, 5)))
+    assert inside.wait(10)
+    assert writer.alone(read, 6) is None
+    writing = in_thread(lambda: answers.append(writer.write(some(7))))
+    until(lambda: len(writer._queue) == 1)
+    assert not commits.events
+    leave.set()
+    for thread in (reading, writing):
+        thread.join(10)
+    assert sorted(filter(None, answers)) == [5, 7]
+
+
 def test_the_order_of_the_calls_is_the_order_of_the_commits(writer: Writer, commits: Commits) -> None:
     futures = [writer.submit(some(count)) for count in range(1, 30)]
     commits.gate.set()
@@ -334,15 +418,17 @@ from tests.tracker.store.test_writer import some
 from runledger.tracker.errors import StoreBusy, StoreUnavailable
 from runledger.tracker.store.writer import Writer
 
-writer = Writer("the ledger", lambda appends: [1 for _ in appends], lambda: None)
+writer = Writer("the ledger", lambda appends: [1 for _ in appends], lambda: print("let go", flush=True))
 assert writer.write(some()) == 1
-if os.fork() == 0:
-    try:
-        writer.write(some())
-    except StoreUnavailable as problem:
-        print(problem, flush=True)
-    os._exit(0)
-os.wait()
+with writer._committing:
+    if os.fork() == 0:
+        try:
+            writer.write(some())
+        except StoreUnavailable as problem:
+            print(problem, flush=True)
+        writer.close()
+        os._exit(0)
+    os.wait()
 assert writer.write(some()) == 1
 """
 
@@ -352,3 +438,4 @@ def test_a_writer_that_a_fork_has_copied_says_so() -> None:
         [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, check=True
     )
     assert "before a fork" in done.stdout
+    assert "let go" not in done.stdout
