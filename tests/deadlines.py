@@ -20,7 +20,7 @@ import pytest
 
 GRACE_SECONDS = 60.0
 """Beyond the time that pytest-timeout leaves a test: it should be the first."""
-END_SECONDS = 120.0
+END_SECONDS = 300.0
 """From the end of the tests to the end of the process: coverage is written, workers are awaited."""
 LONGEST_TEST_SECONDS = 600.0
 """What a test may be granted by its own mark: the controller waits for workers without seeing their tests."""

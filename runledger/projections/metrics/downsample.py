@@ -1,4 +1,4 @@
-"""Fewer points that look the same: MinMaxLTTB over the finite ones, and a mark for each gap."""
+"""Fewer points that look the same: MinMaxLTTB over the finite ones, their extremes, a mark for each gap."""
 
 from __future__ import annotations
 
@@ -32,8 +32,18 @@ def pick(x: Ints, y: Floats, limit: int) -> Ints:
 
 
 def _pick_finite(x: Ints, y: Floats, limit: int) -> Ints:
+    """The first, the last, the least and the greatest are among them."""
     if len(y) <= limit:
         return np.arange(len(y))
+    shown = _spread(x, y, limit)
+    extremes = np.array([y.argmin(), y.argmax()])
+    if np.isin(y[extremes], y[shown]).all():
+        return shown
+    # Of the two extremes of a bucket LTTB keeps the one that turns the line more.
+    return np.union1d(_spread(x, y, limit - len(extremes)), extremes)
+
+
+def _spread(x: Ints, y: Floats, limit: int) -> Ints:
     grows = bool((x[1:] >= x[:-1]).all()) and x[-1] > x[0]
     axes = (np.ascontiguousarray(x), np.ascontiguousarray(y)) if grows else (np.ascontiguousarray(y),)
     return cast("Ints", _downsampler.downsample(*axes, n_out=limit).astype(np.int64))
