@@ -26,6 +26,7 @@ from runledger.api.http.given import GivenBackend, metadata_of
 from runledger.api.http.openapi import DocumentPlugin, operation_id
 from runledger.api.http.parameters import LAST_POSITION, bounds
 from runledger.api.rest import UNVERSIONED, VERSIONED
+from runledger.api.rest.fast_lane import FastLane
 from runledger.api.settings import ApiSettings, names
 
 API = "/api/v1"
@@ -38,7 +39,7 @@ def create_app(backend: Backend) -> ASGIApp:
     def holder_of(token: str) -> str | None:
         return tokens.holder_of(backend.ledger, token)
 
-    return FrontDoor(app, backend.settings, holder_of)
+    return FrontDoor(FastLane(app, backend), backend.settings, holder_of)
 
 
 def create_litestar(backend: Backend) -> Litestar:

@@ -21,7 +21,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from runledger.api import prometheus
 from runledger.api.errors import ApiError, BadRequest, ForeignOrigin, Unauthorized, UnknownHost
-from runledger.api.http import encoding, problems
+from runledger.api.http import problems
 from runledger.api.settings import ApiSettings, as_address, names
 from runledger.tracker.errors import TrackerError
 
@@ -40,7 +40,7 @@ class FrontDoor:
 
     def __init__(self, app: ASGIApp, settings: ApiSettings, holder_of: HolderOf) -> None:
         self.app = app
-        self._settings = settings
+        self._is_loopback = settings.is_loopback
         self._holder_of = holder_of
         self._hosts = {"localhost", socket.gethostname().lower(), *names(settings.allowed_hosts)}
         self._origins = names(settings.allowed_origins)
@@ -61,7 +61,7 @@ class FrontDoor:
             scope["user"] = await self._actor(scope, headers.get("authorization"))
         except (ApiError, TrackerError) as error:
             problems.record(error, scope["method"], scope["path"])
-            await _refuse(error, send)
+            await problems.send_answer(error, send)
         else:
             await self.app(scope, receive, send)
 
@@ -73,7 +73,7 @@ class FrontDoor:
         """Names must be listed. Off loopback any bare address will do: rebinding needs a name."""
         name = _hostname(f"//{host}")
         address = as_address(name)
-        is_address = address is not None and (not self._settings.is_loopback or address.is_loopback)
+        is_address = address is not None and (not self._is_loopback or address.is_loopback)
         return is_address or name in self._hosts
 
     def _check_origin(self, origin: str | None, host: str) -> None:
@@ -86,7 +86,7 @@ class FrontDoor:
         """A browser that asks what a page may do (OPTIONS) has no token to show, and does nothing yet."""
         if authorization is None:
             is_open = scope["path"] in OPEN_PATHS or scope["method"] == "OPTIONS"
-            if self._settings.is_loopback or is_open:
+            if self._is_loopback or is_open:
                 return LOCAL_ACTOR
             raise Unauthorized("a bearer token is needed")
         scheme, _, token = authorization.partition(" ")
@@ -107,18 +107,6 @@ def _hostname(netloc: str) -> str:
         return (urlsplit(netloc).hostname or "").lower()
     except ValueError:
         return ""
-
-
-async def _refuse(error: Exception, send: Send) -> None:
-    problem = problems.problem_of(error)
-    body = encoding.encode(problem)
-    headers = problems.headers_of(error) | {
-        "content-type": problems.MEDIA_TYPE,
-        "content-length": str(len(body)),
-    }
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _counted(scope: HTTPScope, send: Send) -> Send:

@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import Send
 
 from runledger.api import errors
 from runledger.api.errors import Fault
+from runledger.api.http import encoding
 from runledger.tracker import errors as tracker_errors
 
 logger = logging.getLogger(__name__)
@@ -164,6 +166,16 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     problem = problem_of(error)
     record(error, request.method, request.url.path)
     return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers_of(error))
+
+
+async def send_answer(error: Exception, send: Send) -> None:
+    """The same, where Litestar is not asked."""
+    problem = problem_of(error)
+    body = encoding.encode(problem)
+    headers = headers_of(error) | {"content-type": MEDIA_TYPE, "content-length": str(len(body))}
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def record(error: Exception, method: str, path: str) -> None:
