@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 import time as clock
-from collections import deque
 from functools import cached_property
 
 import msgspec
@@ -120,10 +119,10 @@ class _Missing:
 
 
 class Frames:
-    """Those that are to be written, in their order. For one thread at a time, but for `waiting`."""
+    """Those that are to be written, in their order. For one thread."""
 
     def __init__(self) -> None:
-        self.waiting: deque[bytes] = deque()
+        self.waiting: list[bytes] = []
         self.marks = 0
         """The number of the last one."""
         self._batch = _Batch()

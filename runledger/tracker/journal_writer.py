@@ -17,7 +17,7 @@ import time as clock
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import SupportsFloat, SupportsIndex, TypeAlias, TypeVar
+from typing import SupportsFloat, SupportsIndex, TypeAlias
 
 from runledger.tracker.errors import JournalBroken
 from runledger.tracker.journal import Mark, Opened, Points, Progress, Reader, Record, encode_frame
@@ -33,28 +33,44 @@ FLUSH_SECONDS = 0.2
 HELD_BYTES = 64 * 1024 * 1024
 """So much is held while the disk is full; points that come then are missing, and the journal says so."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
+ALIVE_SECONDS = 0.2
+"""How often whoever waits for the writer looks whether it lives."""
 CLOSED = "closed"
-T = TypeVar("T")
 
 _Row: TypeAlias = tuple[tuple[str, ...], bytes]
 """As `RowPacking` makes it."""
 
 
 class _Request:
-    """Asks the writer to sync now, and waits for that."""
+    """What the writer is asked to do at once, and the answer.
 
-    def __init__(self, *, is_last: bool = False) -> None:
+    Waiting holds nothing that answering needs, as an event's does: a signal handler may interrupt it and ask.
+    """
+
+    def __init__(self, *, cuts: bool = False, syncs: bool = False, is_last: bool = False) -> None:
+        self.cuts = cuts
+        self.syncs = syncs
         self.is_last = is_last
-        self.problem: OSError | None = None
-        self.done = threading.Event()
+        self.marks = 0
+        self.full: OSError | None = None
+        self._is_open = threading.Lock()
+        self._is_open.acquire()
+
+    def answer(self, marks: int, full: OSError | None) -> None:
+        self.marks, self.full = marks, full
+        self._is_open.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it has been answered."""
+        return self._is_open.acquire(timeout=seconds)
 
 
 class Journal:
     """The writing side: one per attempt, in the process that trains.
 
     Every method may be called from any thread, and from a signal handler that has interrupted another
-    call; what that one was about to write may then come later. Once the disk fails, after `close` and
-    in a fork, each raises `JournalBroken`.
+    call: none holds anything. What the interrupted one was about to write may then come later. Once the disk
+    fails, after `close` and in a fork, each raises `JournalBroken`.
     """
 
     def __init__(
@@ -67,11 +83,10 @@ class Journal:
         self._packing = RowPacking()
         self._waiting: deque[_Row | bytes] = deque()
         """What was logged, in its order: rows, and frames of all else."""
-        self._frames = Frames()
-        self._lock = threading.RLock()
-        """Held while what waits becomes frames. The writer never waits for it."""
-        self._requests: queue.SimpleQueue[_Request] = queue.SimpleQueue()
         self._progress: Progress | None = None
+        self._requests: queue.SimpleQueue[_Request] = queue.SimpleQueue()
+        self._frames = Frames()
+        """The writer's own, as is all below."""
         self._held = memoryview(b"")
         """What a full disk did not take; before all that waits."""
         self._is_full = False
@@ -122,51 +137,39 @@ class Journal:
 
     def cut(self) -> int:
         """Close the open batch. Returns the number of the last mark, 0 if there is none yet."""
-        self._check()
-        with self._lock:
-            self._frame_all()
-            if self._frames.opened_at is not None:
-                self._frames.mark()
-            return self._frames.marks
+        return self._ask(_Request(cuts=True)).marks
 
     def sync(self) -> None:
         """Return once all that was appended is on disk. Raises `OSError` while that is full: it will come."""
-        self._check()
-        with self._lock:
-            self._frame_all()
-        request = _Request()
-        self._requests.put(request)
-        while not request.done.wait(0.2):
-            if not self._thread.is_alive():
-                self._check()
-        if request.problem is not None:
-            raise OSError(request.problem.errno, request.problem.strerror, str(self._path))
+        full = self._ask(_Request(syncs=True)).full
+        if full is not None:
+            raise OSError(full.errno, full.strerror, str(self._path))
 
     def close(self) -> None:
         """Close the open batch, write and sync everything, end the writer. Once more does nothing."""
         if self._problem == CLOSED:
             return
-        self.cut()
+        self._check()
         self._problem = CLOSED
-        self._requests.put(_Request(is_last=True))
+        self._requests.put(_Request(cuts=True, syncs=True, is_last=True))
         self._thread.join()
         if self._problem != CLOSED:
             raise JournalBroken(str(self._path), self._problem)
 
+    def _ask(self, request: _Request) -> _Request:
+        """All that was appended before is part of the answer."""
+        self._check()
+        self._requests.put(request)
+        while not request.wait(ALIVE_SECONDS):
+            if not self._thread.is_alive():
+                self._check()
+        return request
+
     def _check(self) -> None:
         if self._problem is not None:
             raise JournalBroken(str(self._path), self._problem)
-        if os.getpid() != self._process:  # where no thread writes, and nobody may ever release the lock
+        if os.getpid() != self._process:  # where no thread writes
             raise JournalBroken(str(self._path), f"belongs to process {self._process}; this is a fork of it")
-
-    def _frame_all(self) -> None:
-        """All that waits becomes frames, cut into batches."""
-        while (waiting := _pop(self._waiting)) is not None:
-            if isinstance(waiting, bytes):
-                self._frames.put(waiting)
-            else:
-                self._frames.add(*waiting)
-        self._frames.pack()
 
     def _write_forever(self) -> None:
         problem = "the writer has died"
@@ -183,18 +186,17 @@ class Journal:
     def _write_some(self) -> bool:
         """Write what waits, in one go, and keep the deadlines. False once closed."""
         request = self._next_request()
-        self._frame_what_waits()
+        self._frame_what_waits(cuts=request is not None and request.cuts)
         full = self._flush()
         if full is None and self._frames.is_missing:
-            self._frame_what_waits()
+            self._mark_gap()
             full = self._flush()
-        self._sync(force=request is not None)
+        self._sync(force=request is not None and request.syncs)
         if request is None:
             return True
         if request.is_last and full is not None:
             raise full
-        request.problem = full
-        request.done.set()
+        request.answer(self._frames.marks, full)
         return not request.is_last
 
     def _next_request(self) -> _Request | None:
@@ -203,25 +205,25 @@ class Journal:
         except queue.Empty:
             return None
 
-    def _frame_what_waits(self) -> None:
-        """And close a batch that is old enough. Left to the next round where somebody does it just now."""
-        if not self._lock.acquire(blocking=False):
-            return
-        try:
-            self._frame_all()
-            opened_at = self._frames.opened_at
-            if opened_at is not None and clock.monotonic() - opened_at >= self._batch_seconds:
-                self._frames.mark()
-            if self._is_full or self._frames.is_missing:
-                self._bound_memory()
-        finally:
-            self._lock.release()
+    def _frame_what_waits(self, *, cuts: bool) -> None:
+        """All that waits becomes frames, cut into batches. A batch that is old enough is closed."""
+        if self._is_full and len(self._held) + self._frames.waiting_bytes > HELD_BYTES:
+            self._frames.stop_taking()
+        for _ in range(len(self._waiting)):
+            waiting = self._waiting.popleft()
+            if isinstance(waiting, bytes):
+                self._frames.put(waiting)
+            else:
+                self._frames.add(*waiting)
+        opened_at = self._frames.opened_at
+        if opened_at is not None and (cuts or clock.monotonic() - opened_at >= self._batch_seconds):
+            self._frames.mark()
+        self._frames.pack()
 
-    def _bound_memory(self) -> None:
-        if self._is_full:
-            if len(self._held) + self._frames.waiting_bytes > HELD_BYTES:
-                self._frames.stop_taking()
-        elif gap := self._frames.take_again():
+    def _mark_gap(self) -> None:
+        """There is room again: what comes from now on is taken."""
+        gap = self._frames.take_again()
+        if gap is not None:
             logger.warning(
                 "%s: %d points of steps %d to %d are missing: the disk was full",
                 self._path,
@@ -251,7 +253,9 @@ class Journal:
         return None
 
     def _take_frames(self) -> memoryview:
-        return memoryview(b"".join(iter(lambda: _pop(self._frames.waiting), None)))
+        frames = b"".join(self._frames.waiting)
+        self._frames.waiting.clear()
+        return memoryview(frames)
 
     def _say_full(self, problem: OSError) -> None:
         if not self._is_full:
@@ -264,11 +268,3 @@ class Journal:
         if force or clock.monotonic() - self._unsynced_since >= SYNC_SECONDS:
             os.fsync(self._file)
             self._unsynced_since = None
-
-
-def _pop(waiting: deque[T]) -> T | None:
-    """Also while others take from it."""
-    try:
-        return waiting.popleft()
-    except IndexError:
-        return None

@@ -169,6 +169,65 @@ def test_a_signal_handler_may_write_into_whatever_it_has_interrupted(path: Path)
     assert sorted(written) == list(range(int(done.stdout)))
 
 
+CUT_IN_A_CUT = """
+import signal, sys
+from pathlib import Path
+from runledger.tracker.journal_writer import Journal
+
+journal = Journal(Path(sys.argv[1]), "5f" * 16, 1)
+cuts = []
+
+def cut(number, frame):
+    journal.points(len(cuts), 0, {"handler": 0.0})
+    cuts.append(journal.cut())
+    signal.setitimer(signal.ITIMER_REAL, 0.0005)
+
+signal.signal(signal.SIGALRM, cut)
+signal.setitimer(signal.ITIMER_REAL, 0.0005)
+while len(cuts) < 200:
+    journal.points(len(cuts), 0, {f"k{key}": 0.0 for key in range(20)})
+    journal.cut()
+signal.setitimer(signal.ITIMER_REAL, 0)
+journal.close()
+print(len(cuts))
+"""
+
+
+def test_a_signal_handler_may_cut_what_is_just_being_cut(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", CUT_IN_A_CUT, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    marks = [record.number for record in records_of(path) if isinstance(record, Mark)]
+    assert marks == list(range(1, len(marks) + 1))
+    told = [points.step for batch in batches_of(path) for points in batch if "handler" in points.values]
+    assert told == list(range(int(done.stdout)))
+
+
+def test_whoever_waits_for_a_journal_that_another_thread_closes_is_let_go(path: Path) -> None:
+    journal = Journal(path, RUN, 1)
+    ended: list[str] = []
+
+    def log_for_ever() -> None:
+        try:
+            while True:
+                journal.points(1, 0, {"loss": 1.0})
+                journal.sync()
+        except JournalBroken as problem:
+            ended.append(problem.problem)
+
+    threads = [threading.Thread(target=log_for_ever) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    journal.close()
+    for thread in threads:
+        thread.join(30)
+    assert ended == ["closed"] * 4
+
+
 FORK = """
 import os, sys
 from pathlib import Path
