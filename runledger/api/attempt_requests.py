@@ -63,6 +63,13 @@ class ExternalRunRequest(Told, frozen=True, kw_only=True):
     tags: Tags = {}
 
 
+class ResumedFrom(Body, frozen=True, kw_only=True):
+    """A checkpoint that an attempt went on from before it could ask."""
+
+    step: Count
+    digest: DigestText
+
+
 class AttemptRequest(Told, frozen=True, kw_only=True):
     """A process that executes the run, or goes on with it."""
 
@@ -71,6 +78,10 @@ class AttemptRequest(Told, frozen=True, kw_only=True):
         float, Meta(ge=1, le=3_600, description="How long it may stay silent before it counts as lost.")
     ] = 30.0
     resume: Annotated[bool, Meta(description="From the last checkpoint, not from nothing.")] = True
+    resumed_from: Annotated[
+        ResumedFrom | None,
+        Meta(description="What it went on from already. 409 where the run did not come to that."),
+    ] = None
 
 
 class HeartbeatRequest(Body, frozen=True, kw_only=True):

@@ -186,6 +186,22 @@ def test_the_next_attempt_may_start_from_nothing(api: Api) -> None:
     assert following.start(resume=False)["resumed_from"] is None
 
 
+def test_an_attempt_that_has_begun_already_says_what_it_went_on_from(api: Api) -> None:
+    """It was cut off. Of what came after, nothing counts; what the run did not come to is no beginning."""
+    executor = begun(api)
+    executor.checkpoint(5, b"state 5")
+    executor.checkpoint(9, b"state 9")
+    executor.good("end", outcome="failed")
+    following = Executor(api, executor.run_id, worker="node-2")
+    refused = following.ask(resumed_from={"step": 5, "digest": digest_of(b"another")})
+    assert (refused.status_code, kind_of(refused)) == (409, "checkpoint-not-on-line")
+    assert executor.show()["status"] == "failed"
+    first = {"step": 5, "digest": digest_of(b"state 5")}
+    assert following.start(resumed_from=first)["resumed_from"] == {"attempt": 1, **first}
+    following.good("end", outcome="failed")
+    assert Executor(api, executor.run_id, worker="node-3").start()["resumed_from"]["step"] == 5
+
+
 def test_a_killed_attempt_whose_script_is_back_is_followed_at_once(api: Api) -> None:
     executor = begun(api)
     executor.good("end", outcome="lost", replaced=True)

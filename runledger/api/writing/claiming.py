@@ -19,9 +19,9 @@ from runledger.api.reading import attempts
 from runledger.api.writing.attempts import load_external, may_return, remember
 from runledger.api.writing.telling import told_at
 from runledger.tracker.aggregates import errors
-from runledger.tracker.aggregates.run import Attempt, ReturnAttempt, Run, StartAttempt
+from runledger.tracker.aggregates.run import Attempt, ReturnAttempt, Run, SavedState, StartAttempt, point_of
 from runledger.tracker.envelope import Metadata
-from runledger.tracker.ids import RunId, run_stream
+from runledger.tracker.ids import Digest, RunId, run_stream
 from runledger.tracker.store import leases
 from runledger.tracker.store.leases import Lease
 
@@ -40,7 +40,8 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 def take_up(backend: Backend, run_id: RunId, request: AttemptRequest, metadata: Metadata) -> Taken:
-    """Raises `NotFound`, `RunNotExternal`, `RunAlreadyEnded`, `AttemptAlreadyStarted` and `LeaseHeld`."""
+    """Raises `NotFound`, `RunNotExternal`, `RunAlreadyEnded`, `AttemptAlreadyStarted`, `LeaseHeld` and
+    `CheckpointNotOnLine`."""
     told_at(request)
     for _ in range(MAX_TRIES):
         run = load_external(backend, run_id)
@@ -61,6 +62,9 @@ def _start(
         raise errors.RunAlreadyEnded(run_id, run.status)
     if run.current is not None:
         raise errors.AttemptAlreadyStarted(run_id, run.attempt, run.current.worker)
+    saved = _saved(request)
+    if request.resume:
+        point_of(run, run_id, saved)
     number = run.attempt if run.status == "queued" else run.attempt + 1
     lease = _lease(backend, run_id)
     command = StartAttempt(
@@ -69,8 +73,14 @@ def _start(
         worker=request.worker,
         epoch=_next_epoch(lease),
         resume=request.resume,
+        resumed_from=saved,
     )
     return _claim(backend, command, request, metadata, told_at(request))
+
+
+def _saved(request: AttemptRequest) -> SavedState | None:
+    found = request.resumed_from
+    return SavedState(step=found.step, digest=Digest(found.digest)) if found else None
 
 
 def _go_on(

@@ -9,6 +9,7 @@ Refused
 │   ├── AttemptNotStarted, AttemptAlreadyStarted, AttemptNotCurrent, AttemptNotLost
 │   ├── EnvironmentAlreadyRecorded, ParamAlreadyRecorded
 │   ├── CheckpointStepNotGrowing, CheckpointNotRecorded, LastCheckpointOfLiveRun
+│   ├── CheckpointNotOnLine
 │   └── EvaluationAlreadyRecorded
 ├── ExperimentAlreadyCreated, ExperimentIsArchived
 ├── DatasetAlreadyRegistered
@@ -177,6 +178,14 @@ class CheckpointNotRecorded(RunRefused):
     def __init__(self, run_id: str, attempt: int, step: int) -> None:
         super().__init__(run_id, f"no checkpoint of attempt {attempt} at step {step} is recorded")
         self.attempt = attempt
+        self.step = step
+
+
+class CheckpointNotOnLine(RunRefused):
+    """An attempt went on from what the run as it stands did not come to: another one began before it."""
+
+    def __init__(self, run_id: str, step: int) -> None:
+        super().__init__(run_id, f"as it stands did not come to the checkpoint of step {step} gone on from")
         self.step = step
 
 

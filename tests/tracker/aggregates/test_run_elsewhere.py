@@ -17,6 +17,7 @@ from runledger.tracker.aggregates.run import (
     ResumeRun,
     RetryRun,
     ReturnAttempt,
+    SavedState,
     StartAttempt,
     fold,
 )
@@ -37,7 +38,16 @@ from runledger.tracker.events.run import (
 )
 from runledger.tracker.spec import Limits
 from tests.tracker.aggregates.test_run_attempts import LOST, RUNNING
-from tests.tracker.builders import R, checkpointed, digest, point, record_checkpoint, requested, started
+from tests.tracker.builders import (
+    R,
+    checkpointed,
+    deleted,
+    digest,
+    point,
+    record_checkpoint,
+    requested,
+    started,
+)
 from tests.tracker.deciders import given
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -54,6 +64,38 @@ CANCELLED: tuple[RunEvent, ...] = (*STARTED, RunCancellationRequested(), LOST, R
 
 def start(attempt: int, *, resume: bool = True) -> StartAttempt:
     return StartAttempt(run_id=R, attempt=attempt, worker="w", epoch=attempt, resume=resume)
+
+
+def begun_from(step: int, attempt: int = 2, saved_by: int = 1) -> StartAttempt:
+    saved = SavedState(step=step, digest=digest(step, saved_by))
+    return StartAttempt(run_id=R, attempt=attempt, worker="w", epoch=attempt, resumed_from=saved)
+
+
+SAVED_TWICE: tuple[RunEvent, ...] = (*STARTED, checkpointed(5), checkpointed(9), LOST, GONE)
+AGAIN = RunRetried(attempt=2, why="loss")
+
+
+def test_an_attempt_that_has_begun_already_goes_on_from_where_it_did() -> None:
+    resumed = started(2, resumed_from=point(5))
+    given(*SAVED_TWICE).when(begun_from(5)).then(AGAIN, resumed)
+    run = fold((*SAVED_TWICE, AGAIN, resumed))
+    assert run is not None
+    assert run.resume_point == point(5)
+
+
+def test_also_where_that_was_deleted_meanwhile() -> None:
+    given(*SAVED_TWICE, deleted(9)).when(begun_from(9)).then(AGAIN, started(2, resumed_from=point(9)))
+
+
+@pytest.mark.parametrize("command", [begun_from(6), begun_from(5, saved_by=2)])
+def test_an_attempt_does_not_go_on_from_what_the_run_did_not_come_to(command: StartAttempt) -> None:
+    given(*SAVED_TWICE).when(command).refused_with(errors.CheckpointNotOnLine)
+
+
+def test_an_attempt_does_not_go_on_from_what_another_has_left_behind() -> None:
+    """Which began from nothing."""
+    history = (*SAVED_TWICE, AGAIN, started(2), RunFailed(attempt=2, reason="error"))
+    given(*history).when(begun_from(9, attempt=3)).refused_with(errors.CheckpointNotOnLine)
 
 
 # what ends an attempt without an end of the training

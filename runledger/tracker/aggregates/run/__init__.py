@@ -31,11 +31,13 @@ from runledger.tracker.aggregates.run.commands import (
     RetryRun,
     ReturnAttempt,
     RunCommand,
+    SavedState,
     ShowRun,
     StartAttempt,
     TagRun,
 )
 from runledger.tracker.aggregates.run.deciding import decide
+from runledger.tracker.aggregates.run.starting import point_of
 from runledger.tracker.aggregates.run.state import (
     ACTIVE,
     ENDED,
@@ -80,6 +82,7 @@ __all__ = [
     "ReturnAttempt",
     "Run",
     "RunCommand",
+    "SavedState",
     "ShowRun",
     "StartAttempt",
     "Status",
@@ -87,4 +90,5 @@ __all__ = [
     "decide",
     "evolve",
     "fold",
+    "point_of",
 ]

@@ -38,15 +38,24 @@ class RequestRun(RunCommand, frozen=True, kw_only=True):
     requested_by: str
 
 
+class SavedState(msgspec.Struct, frozen=True, kw_only=True):
+    """A checkpoint as whoever went on from it knows it."""
+
+    step: int
+    digest: Digest
+
+
 class StartAttempt(AttemptCommand, frozen=True, kw_only=True):
     """The claim. Where it goes on from is the run's decision; that it starts from nothing may be asked for.
 
-    A run executed elsewhere that has failed or is paused goes on with the start of its next attempt.
+    A run executed elsewhere that has failed or is paused goes on with the start of its next attempt. What
+    that went on from is a fact by then, and has to be a checkpoint on the run's line, deleted or not.
     """
 
     worker: str
     epoch: int
     resume: bool = True
+    resumed_from: SavedState | None = None
 
 
 class ReturnAttempt(AttemptCommand, frozen=True, kw_only=True):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Literal
 
 from runledger.tracker.aggregates import errors
-from runledger.tracker.aggregates.run.commands import ReturnAttempt, StartAttempt
+from runledger.tracker.aggregates.run.commands import ReturnAttempt, SavedState, StartAttempt
 from runledger.tracker.aggregates.run.state import Run
+from runledger.tracker.events.base import ResumePoint
 from runledger.tracker.events.run import RunAttemptReturned, RunEvent, RunResumed, RunRetried, RunStarted
 
 Events = tuple[RunEvent, ...]
@@ -38,8 +39,18 @@ def _started(run: Run, command: StartAttempt) -> RunStarted:
         attempt=command.attempt,
         worker=command.worker,
         epoch=command.epoch,
-        resumed_from=run.resume_point if command.resume else None,
+        resumed_from=point_of(run, command.run_id, command.resumed_from) if command.resume else None,
     )
+
+
+def point_of(run: Run, run_id: str, saved: SavedState | None) -> ResumePoint | None:
+    """What an attempt goes on from: the run's last, or what it went on from already."""
+    if saved is None:
+        return run.resume_point
+    for each in reversed(run.checkpoints):
+        if each.is_on_line and (each.step, each.digest) == (saved.step, saved.digest):
+            return ResumePoint(attempt=each.attempt, step=each.step, digest=each.digest)
+    raise errors.CheckpointNotOnLine(run_id, saved.step)
 
 
 def _going_on(run: Run) -> RunResumed | RunRetried:
