@@ -7,6 +7,7 @@ nothing and looks again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 import msgspec
 from sqlalchemy import Connection
@@ -20,6 +21,7 @@ from runledger.tracker.store.dispatches import Dispatch
 from runledger.tracker.store.engine import read, write
 from runledger.trainer import prometheus
 from runledger.trainer.errors import TooLate
+from runledger.trainer.needs import scorers_missing
 from runledger.trainer.services import Services
 
 logger = logging.getLogger(__name__)
@@ -41,10 +43,13 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 def claim_best(services: Services) -> Claim | None:
     """None where nothing waits that this worker serves. Raises `StoreUnavailable`."""
-    for _ in range(MAX_TRIES):
-        found = _best(services)
-        if found is None:
-            return None
+    left: set[Stream] = set()
+    tries = 0
+    while tries < MAX_TRIES and (found := _best(services, left)) is not None:
+        if scorers_missing(services, found):
+            left.add(found.stream)
+            continue
+        tries += 1
         try:
             return _claim(services, found)
         except TooLate:
@@ -61,10 +66,10 @@ def drop(services: Services, row: Dispatch) -> None:
         dispatches.mark_done(conn, row.stream, row.attempt)
 
 
-def _best(services: Services) -> Dispatch | None:
+def _best(services: Services, left: Collection[Stream]) -> Dispatch | None:
     served = [(recipe.name, recipe.digest) for recipe in services.recipes]
     with write(services.log.engine) as conn:
-        return dispatches.best(conn, recipes=served, serves=services.worker.serves)
+        return dispatches.best(conn, recipes=served, serves=services.worker.serves, passing_over=left)
 
 
 def _claim(services: Services, row: Dispatch) -> Claim:

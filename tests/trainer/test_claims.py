@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
+
 from runledger.tracker.aggregates.run import RequestCancellation
-from runledger.tracker.ids import run_stream
+from runledger.tracker.ids import new_id, run_stream
 from runledger.tracker.spec import DeviceRequest
 from runledger.tracker.store import dispatches, leases
 from runledger.tracker.store.engine import read, write
+from runledger.trainer import claims
 from runledger.trainer.claims import Claim, claim_best
+from runledger.trainer.recipe import OwnScorer
 from runledger.trainer.relay import Relay
+from runledger.trainer.scorers import FoundScorer
 from tests.trainer.world import SOMEBODY, World
 
 
@@ -91,3 +96,62 @@ def test_a_lease_that_somebody_holds_is_respected(world: World) -> None:
         leases.claim(conn, run_stream(run_id), 1, "somebody", 60)
     assert claim_best(world.services()) is None
     assert world.tags(run_id) == ["RunRequested"]
+
+
+def found(name: str) -> FoundScorer:
+    return FoundScorer(reference=f"x:{name}", name=name, version=1, digest="d")
+
+
+def test_a_run_is_left_to_a_worker_that_has_its_scorer(world: World) -> None:
+    scored = world.request(benchmark=world.benchmark())
+    other = world.request()
+    relay(world)
+    without = world.services("without")
+    claim = claim_best(without)
+    assert claim is not None
+    assert claim.run_id == other
+    assert claim_best(without) is None
+    assert world.tags(scored) == ["RunRequested"]
+
+    having = msgspec.structs.replace(world.services("having"), scorers=(found("exact_match"),))
+    claim = claim_best(having)
+    assert claim is not None
+    assert claim.run_id == scored
+
+
+def test_any_number_of_runs_without_a_scorer_hide_none_that_can_be_done(world: World) -> None:
+    benchmark = world.benchmark()
+    for _ in range(claims.MAX_TRIES + 5):
+        world.request(benchmark=benchmark)
+    last = world.request()
+    relay(world)
+    claim = claim_best(world.services())
+    assert claim is not None
+    assert claim.run_id == last
+
+
+def test_a_scorer_of_another_version_is_another_one(world: World) -> None:
+    world.request(benchmark=world.benchmark())
+    relay(world)
+    newer = msgspec.structs.replace(found("exact_match"), version=2)
+    assert claim_best(msgspec.structs.replace(world.services(), scorers=(newer,))) is None
+
+
+def test_a_scorer_that_belongs_to_the_recipe_is_there_with_it(world: World) -> None:
+    run_id = world.request(benchmark=world.benchmark())
+    relay(world)
+    services = world.services()
+    own = OwnScorer(name="exact_match", version=1)
+    recipes = tuple(msgspec.structs.replace(each, own_scorers=(own,)) for each in services.recipes)
+    claim = claim_best(msgspec.structs.replace(services, recipes=recipes))
+    assert claim is not None
+    assert claim.run_id == run_id
+
+
+def test_a_benchmark_that_is_not_known_is_told_by_the_run(world: World) -> None:
+    """The claim goes on: what is missing is the reason with which the run fails."""
+    run_id = world.request(benchmark=new_id())
+    relay(world)
+    claim = claim_best(world.services())
+    assert claim is not None
+    assert claim.run_id == run_id

@@ -89,6 +89,7 @@ def best(
     *,
     recipes: Collection[tuple[str, str]],
     serves: Callable[[DeviceRequest, dict[str, str]], bool] = lambda device, labels: True,
+    passing_over: Collection[Stream] = (),
 ) -> Dispatch | None:
     """The pending row of highest priority, then lowest position, that a worker can execute.
 
@@ -96,7 +97,7 @@ def best(
     locked; rows that others have locked are passed over. None where there is nothing for this worker.
     """
     for found in _candidates(conn, recipes):
-        if serves(found.device, found.labels) and _lock(conn, found):
+        if found.stream not in passing_over and serves(found.device, found.labels) and _lock(conn, found):
             return found
     return None
 
