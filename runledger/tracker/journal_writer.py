@@ -117,7 +117,8 @@ class Journal:
     def points(self, step: SupportsIndex, time: SupportsIndex, values: Mapping[str, SupportsFloat]) -> None:
         """Log the values of one step; `time` is in µs since 1970. Raises `BadInput`, and then logs none."""
         row = self._packing.row(step, time, values)
-        self._check()
+        if self._problem is not None or os.getpid() != self._process:
+            self._check()
         self._waiting.append(row)
 
     def append(self, record: Record) -> None:

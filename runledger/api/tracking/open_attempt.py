@@ -42,7 +42,8 @@ class OpenAttempt:
 
     def points(self, step: SupportsIndex, at: SupportsIndex, values: Mapping[str, SupportsFloat]) -> None:
         """Raises `BadInput` for what does not fit."""
-        self._surroundings.are_due()
+        if not self._surroundings.was_asked:
+            self._surroundings.are_due()
         self._journal.points(step, at, values)
 
     def checkpoint(self, path: Path, step: int, loss: float | None) -> None:

@@ -32,15 +32,15 @@ class Surroundings:
         self._seed = seed
         self._tell = tell
         self._is_due = threading.Event()
-        self._are_due = False
+        self.was_asked = False
+        """Whether that has been said; what asks at each step spares itself the call."""
         self._thread = threading.Thread(target=self._observe, name="surroundings", daemon=True)
         self._thread.start()
 
     def are_due(self) -> None:
-        """The training uses what it uses. Said at each step: an event that is set once more takes a lock."""
-        if not self._are_due:
-            self._are_due = True
-            self._is_due.set()
+        """The training uses what it uses."""
+        self.was_asked = True
+        self._is_due.set()
 
     def finish(self) -> None:
         """Tell them now; wait for that, but not for ever."""
