@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
 from typing import Literal
@@ -14,7 +13,7 @@ import click
 import msgspec
 import psutil
 
-from runledger.api.cli import memory, preflight
+from runledger.api.cli import installed, memory, preflight
 from runledger.api.cli.connection import connect
 from runledger.api.cli.exits import SetupProblem
 from runledger.api.cli.output import Output, with_output
@@ -26,7 +25,6 @@ from runledger.tracker.errors import TrackerError
 from runledger.tracker.settings import StorageSettings, load
 from runledger.tracker.store.engine import open_ledger, open_views, target_of
 
-RECIPES = "runledger.recipes"
 MARKS = {"ok": "✓", "note": "·", "bad": "✗"}
 
 
@@ -41,7 +39,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 @click.command()
 @with_output
 def doctor(output: Output) -> None:
-    """Check Python, data folder, databases, recipes, the API and MLflow; say what memory is held.
+    """Check Python, data folder, databases, recipes, scorers, the API and MLflow; say what memory is held.
 
     Exit status 5 if one is bad.
     """
@@ -53,7 +51,7 @@ def doctor(output: Output) -> None:
         _examine("data folder", lambda: _look_at_data(storage)),
         _examine("ledger", lambda: _look_at_database(storage, "ledger")),
         _examine("views", lambda: _look_at_database(storage, "views")),
-        _look_at_recipes(),
+        *_look_at_recipes(),
         _look_at_api(),
         _look_at_mlflow(settings),
         *_look_at_memory(storage),
@@ -93,10 +91,22 @@ def _look_at_database(storage: StorageSettings, side: str) -> str:
         engine.dispose()
 
 
-def _look_at_recipes() -> Finding:
-    names = sorted(point.name for point in importlib.metadata.entry_points(group=RECIPES))
-    found = ", ".join(names) or f"none is installed (entry point group {RECIPES})"
-    return Finding(subject="recipes", verdict="ok" if names else "bad", words=found)
+def _look_at_recipes() -> list[Finding]:
+    """What a worker would announce, and each that it would have to leave out."""
+    try:
+        found = installed.look(os.environ)
+    except SetupProblem as problem:
+        return [Finding(subject="recipes", verdict="bad", words=str(problem))]
+    return [*_these("recipe", found.recipes), *_these("scorer", found.scorers)]
+
+
+def _these(kind: str, found: Iterable[installed.Found]) -> Iterator[Finding]:
+    broken = [each for each in found if each.problem is not None]
+    names = sorted(each.in_words() for each in found if each.problem is None)
+    words = ", ".join(names) or f"none is installed (entry point group runledger.{kind}s)"
+    yield Finding(subject=f"{kind}s", verdict="ok" if names else "bad", words=words)
+    for each in broken:
+        yield Finding(subject=kind, verdict="bad", words=each.in_words())
 
 
 def _look_at_api() -> Finding:
