@@ -183,6 +183,7 @@ CLEAR = """
 DO $$ DECLARE t record; BEGIN
     ALTER TABLE ledger.events DISABLE TRIGGER ALL;
     ALTER TABLE ledger.log_info DISABLE TRIGGER ALL;
+    ALTER TABLE ledger.seals DISABLE TRIGGER ALL;
     FOR t IN SELECT schemaname, tablename, schemaname || '_' || tablename AS kept FROM pg_tables
         WHERE schemaname IN ('ledger', 'views')
     LOOP
@@ -191,6 +192,7 @@ DO $$ DECLARE t record; BEGIN
     END LOOP;
     ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER events_refuse_change;
     ALTER TABLE ledger.log_info ENABLE ALWAYS TRIGGER log_info_refuse_change;
+    ALTER TABLE ledger.seals ENABLE ALWAYS TRIGGER seals_refuse_change;
 END $$
 """
 

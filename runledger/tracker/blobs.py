@@ -48,7 +48,7 @@ class Blobs:
         self.url = url
         self._fs, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
         self._is_folder = isinstance(self._fs, LocalFileSystem)
-        self._errors = _errors_of(self._fs)
+        self._errors = errors_of(self._fs)
 
     def put_file(self, path: Path) -> tuple[Digest, int]:
         """Store a file's bytes; its digest and size. The file must not change meanwhile."""
@@ -166,7 +166,7 @@ class Blobs:
         try:
             _copy(chunks, part, digest)
             part.replace(path)
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
 
@@ -213,7 +213,7 @@ def _changed_at(part: Path) -> float:
         return float("inf")
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """The move itself survives a power cut only once the folder is flushed."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -222,7 +222,7 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _errors_of(fs: Any) -> tuple[type[Exception], ...]:
+def errors_of(fs: Any) -> tuple[type[Exception], ...]:
     """What says that the place cannot be reached: S3's client has a tree of its own."""
     protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
     if "s3" not in protocols:

@@ -92,6 +92,10 @@ def sweep_stream(sweep_id: SweepId) -> Stream:
     return Stream(f"sweep-{sweep_id}")
 
 
+def log_stream(log_id: str) -> Stream:
+    return Stream(f"log-{log_id}")
+
+
 def kind_of(stream: str) -> str:
     """The part before the first dash: `run`, `telemetry`, `experiment` …"""
     return stream.partition("-")[0]

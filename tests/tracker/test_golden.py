@@ -32,6 +32,7 @@ EvaluationSuperseded
 ModelCreated ModelRenamed ModelVersionRegistered AliasMoved
 SweepRequested TrialProposed TrialReported TrialPruned TrialCompleted TrialFailed SweepCompleted
 SweepCancelled
+LogRestored
 """,
 )
 

@@ -7,12 +7,19 @@ from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
 
-from runledger.tracker.aggregates import benchmark, dataset, evaluation, experiment, run
+from runledger.tracker.aggregates import benchmark, dataset, evaluation, experiment, log, run
 from runledger.tracker.events.base import Event
 from runledger.tracker.ids import Stream
 
 State = TypeVar("State")
-AnyCommand = run.Command | experiment.Command | dataset.Command | benchmark.Command | evaluation.Command
+AnyCommand = (
+    run.Command
+    | experiment.Command
+    | dataset.Command
+    | benchmark.Command
+    | evaluation.Command
+    | log.Command
+)
 
 
 class Aggregate(msgspec.Struct, Generic[State], frozen=True, kw_only=True):
@@ -60,10 +67,13 @@ EVALUATION = Aggregate[evaluation.Evaluation](
     decide=evaluation.decide,
     evolve=evaluation.evolve,
 )
+LOG = Aggregate[log.LogLife](
+    kind="log", id_field="log_id", commands=(log.RecordRestore,), decide=log.decide, evolve=log.evolve
+)
 
 _BY_COMMAND: dict[type, Aggregate[Any]] = {
     command: aggregate
-    for aggregate in (RUN, EXPERIMENT, DATASET, BENCHMARK, EVALUATION)
+    for aggregate in (RUN, EXPERIMENT, DATASET, BENCHMARK, EVALUATION, LOG)
     for command in aggregate.commands
 }
 

@@ -17,6 +17,7 @@ from runledger.tracker.events.benchmark import BenchmarkEvent
 from runledger.tracker.events.dataset import DatasetEvent
 from runledger.tracker.events.evaluation import EvaluationEvent
 from runledger.tracker.events.experiment import ExperimentEvent
+from runledger.tracker.events.log import LogRestored
 from runledger.tracker.events.model import ModelEvent
 from runledger.tracker.events.run import RunEvent
 from runledger.tracker.events.sweep import SweepEvent
@@ -36,7 +37,7 @@ CATALOGUE: dict[str, type[Event]] = {
         SweepEvent,
     )
     for event_type in get_args(union)
-}
+} | {LogRestored.tag: LogRestored}
 
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {

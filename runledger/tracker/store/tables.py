@@ -143,6 +143,28 @@ api_tokens = Table(
 """Bearer tokens, as SHA-256 only."""
 
 
+seals = Table(
+    "seals",
+    ledger,
+    Column("size", Position, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("sealed_at", Micros, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+)
+"""Signed roots over the first `size` events. `frontier` is all that the next one needs of the tree; `note` is
+what was signed, as it also lies outside of the database. Guarded like the log itself."""
+
+sealing = Table(
+    "sealing",
+    ledger,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("problem", Text, nullable=False),
+    Column("since", Micros, nullable=False),
+)
+"""At most one row (id 1): why nothing is sealed at the moment."""
+
+
 class now_micros(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
     """µs since 1970 UTC by the database's clock at the moment of evaluation, not of the transaction."""
 

@@ -8,14 +8,21 @@ from typing import get_args
 
 import pytest
 
-from runledger.tracker.aggregates import benchmark, dataset, evaluation, experiment, registry, run
+from runledger.tracker.aggregates import benchmark, dataset, evaluation, experiment, log, registry, run
 from runledger.tracker.aggregates import errors as leaves
 from runledger.tracker.aggregates.run import HideRun, RequestRun, deciding, state
 from runledger.tracker.errors import Refused
 from runledger.tracker.events.run import RunEvent, RunRequested
 from runledger.tracker.ids import RunId
 
-ALL = (registry.RUN, registry.EXPERIMENT, registry.DATASET, registry.BENCHMARK, registry.EVALUATION)
+ALL = (
+    registry.RUN,
+    registry.EXPERIMENT,
+    registry.DATASET,
+    registry.BENCHMARK,
+    registry.EVALUATION,
+    registry.LOG,
+)
 
 
 def test_a_command_names_its_stream() -> None:
@@ -24,7 +31,7 @@ def test_a_command_names_its_stream() -> None:
     assert stream == "run-r1"
 
 
-@pytest.mark.parametrize("module", [run, experiment, dataset, benchmark, evaluation])
+@pytest.mark.parametrize("module", [run, experiment, dataset, benchmark, evaluation, log])
 def test_every_command_class_is_in_its_union(module: types.ModuleType) -> None:
     verbs = {
         each

@@ -25,6 +25,7 @@ from runledger.tracker.events.experiment import (
     ExperimentRenamed,
     ExperimentRestored,
 )
+from runledger.tracker.events.log import LogRestored
 from runledger.tracker.events.model import AliasMoved, ModelCreated, ModelRenamed, ModelVersionRegistered
 from runledger.tracker.events.run import (
     RunArtifactRecorded,
@@ -214,4 +215,11 @@ EXPECTED: dict[tuple[str, int], Event] = {
     ("TrialFailed", 1): TrialFailed(trial=3, reason="diverged"),
     ("SweepCompleted", 1): SweepCompleted(best_trial=2),
     ("SweepCancelled", 1): SweepCancelled(reason="enough"),
+    ("LogRestored", 1): LogRestored(
+        reason="disk failed",
+        kept=4000,
+        lost_size=4711,
+        lost_root=A,
+        lost_at=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+    ),
 }
