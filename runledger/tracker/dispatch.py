@@ -18,7 +18,7 @@ from runledger.tracker import events
 from runledger.tracker.aggregates import registry
 from runledger.tracker.aggregates.registry import Aggregate, AnyCommand
 from runledger.tracker.envelope import Fence, Metadata, NewEvent, Recorded, Write
-from runledger.tracker.errors import BadInput, NotFound, WrongExpectedVersion
+from runledger.tracker.errors import BadInput, NotFound, TrackerError, WrongExpectedVersion
 from runledger.tracker.events.base import Event
 from runledger.tracker.ids import Stream, new_event_id
 from runledger.tracker.states import Folded, States
@@ -60,6 +60,10 @@ class Dispatched(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     events: tuple[Event, ...]
 
 
+class _Unknown(Exception):
+    """No state of a moment ago."""
+
+
 class _Pending:
     """A stream as it will be once the decisions taken so far are appended."""
 
@@ -95,13 +99,14 @@ class _Pending:
             stream=self.stream,
             expected_version=self.folded.version,
             events=tuple(events),
+            follows=self.folded.event_id if self.folded.version else None,
             payloads=tuple(self.payloads),
         )
 
-    def appended(self) -> Folded:
+    def appended(self, known_at: float) -> Folded:
         """What the stream has come to once it is written."""
         size_bytes = self.folded.size_bytes + sum(map(len, self.payloads))
-        return Folded(self.version, self.last_id, size_bytes, self.state)
+        return Folded(self.version, self.last_id, size_bytes, self.state, known_at)
 
 
 class Dispatcher:
@@ -187,8 +192,12 @@ class Dispatcher:
         expected_version: int | None,
         occurred_at: datetime | None,
     ) -> Dispatched:
+        if within is None:
+            done = self._dispatch_unread(commands, metadata, fence, expected_version, occurred_at)
+            if done is not None:
+                return done
         for tries_left in reversed(range(MAX_TRIES)):
-            pending = self._decide(commands, expected_version)
+            pending = self._decide(commands, expected_version, self._states.at)
             try:
                 return self._append(pending, metadata, fence, within, occurred_at or self._clock())
             except WrongExpectedVersion:
@@ -196,13 +205,47 @@ class Dispatcher:
                     raise
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _decide(self, commands: Sequence[AnyCommand], expected_version: int | None) -> list[_Pending]:
+    def _dispatch_unread(
+        self,
+        commands: Sequence[AnyCommand],
+        metadata: Metadata,
+        fence: Fence | None,
+        expected_version: int | None,
+        occurred_at: datetime | None,
+    ) -> Dispatched | None:
+        """On the states of a moment ago, which the append checks; None where they settle nothing.
+
+        A refusal, and that something is so already, is said only of what has been read.
+        """
+        try:
+            pending = self._decide(commands, expected_version, self._recent)
+        except (TrackerError, _Unknown):
+            return None
+        if not all(each.events for each in pending):
+            return None
+        try:
+            return self._append(pending, metadata, fence, None, occurred_at or self._clock())
+        except WrongExpectedVersion:
+            return None
+
+    def _recent(self, aggregate: Aggregate[Any], stream: Stream) -> Folded:
+        folded = self._states.recent(stream)
+        if folded is None:
+            raise _Unknown
+        return folded
+
+    def _decide(
+        self,
+        commands: Sequence[AnyCommand],
+        expected_version: int | None,
+        look_up: Callable[[Aggregate[Any], Stream], Folded],
+    ) -> list[_Pending]:
         pending: dict[Stream, _Pending] = {}
         for command in commands:
             aggregate, stream = registry.of(command)
             each = pending.get(stream)
             if each is None:
-                each = pending[stream] = _Pending(aggregate, stream, self._states.at(aggregate, stream))
+                each = pending[stream] = _Pending(aggregate, stream, look_up(aggregate, stream))
                 _check_version(each, expected_version)
             each.decide(command)
         return list(pending.values())
@@ -218,11 +261,12 @@ class Dispatcher:
         new_id = self._new_event_id
         writes = [each.write(new_id, metadata, occurred_at) for each in pending if each.events]
         position = self._log.append(*writes, fence=fence, within=within) if writes else self._log.head()
+        now = self._states.clock()
         events: list[Event] = []
         for each in pending:
             if each.events:
                 events += each.events
-                self._states.keep(each.stream, each.appended())
+                self._states.keep(each.stream, each.appended(now))
         first = pending[0]
         return Dispatched(position=position, stream=first.stream, version=first.version, events=tuple(events))
 

@@ -51,6 +51,8 @@ class Write(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stream: Stream
     expected_version: int
     events: tuple[NewEvent, ...]
+    follows: UUID | None = None
+    """The event at `expected_version`, for whoever knows it: refused where another stands there."""
     payloads: tuple[bytes, ...] = ()
     """The events encoded, by whoever has done so already; else the log does it."""
 

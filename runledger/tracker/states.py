@@ -1,15 +1,16 @@
 """What aggregates have come to, remembered, so that a decision folds only what is new to it.
 
-Nothing here is believed: each look-up reads the stream on from the last event that is remembered, that one
-included. An event's id is appended once, behind the events that stand before it, so where the same id stands
-there, the state is the fold of the whole stream. Where it does not (the ledger was restored from a backup),
-the stream is read from its beginning.
+Nothing here is believed. Either the append says which event it follows (`recent`), or the look-up reads the
+stream on from the last event that is remembered, that one included. An event's id is appended once, behind
+the events that stand before it, so where the same id stands there, the state is the fold of the whole stream.
+Where it does not (the ledger was restored from a backup), the stream is read from its beginning.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from runledger.tracker.aggregates.registry import Aggregate
 from runledger.tracker.envelope import Recorded
 from runledger.tracker.ids import Stream
 
+RECENT_SECONDS = 1.0
+"""So long after a state was the whole stream, it is likely to be still."""
 KEPT_STATES = 1_000
 KEPT_BYTES = 16 * 1024 * 1024
 """Of the payloads that the kept states were folded from."""
@@ -42,6 +45,8 @@ class Folded(msgspec.Struct, frozen=True, gc=False):
     size_bytes: int
     state: Any
     """None for a stream without events."""
+    known_at: float = 0.0
+    """When it was known to be the whole stream, in seconds of a clock that nobody sets."""
 
 
 NOTHING = Folded(0, UUID(int=0), 0, None)
@@ -50,18 +55,25 @@ NOTHING = Folded(0, UUID(int=0), 0, None)
 class States:
     """The states used last, up to a bound. Safe to share between threads: states are never changed."""
 
-    def __init__(self, log: Reading) -> None:
+    def __init__(self, log: Reading, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
+        self.clock = clock
         self._lock = threading.Lock()
         self._kept: dict[Stream, Folded] = {}
         self._kept_bytes = 0
+
+    def recent(self, stream: Stream) -> Folded | None:
+        """What it came to a moment ago, unread: for an append that says which event it follows."""
+        kept = self._kept.get(stream)
+        return kept if kept is not None and self.clock() - kept.known_at < RECENT_SECONDS else None
 
     def at(self, aggregate: Aggregate[Any], stream: Stream) -> Folded:
         """The fold of all events of the stream."""
         kept = self._kept.get(stream)
         folded = None if kept is None else self._go_on(aggregate, stream, kept)
         if folded is None:
-            folded = _fold(aggregate, NOTHING, self._log.read(stream))
+            known_at = self.clock()
+            folded = _fold(aggregate, NOTHING, self._log.read(stream), known_at)
         if folded is not kept and folded.version:
             self.keep(stream, folded)
         return folded
@@ -77,15 +89,16 @@ class States:
 
     def _go_on(self, aggregate: Aggregate[Any], stream: Stream, kept: Folded) -> Folded | None:
         """None where the stream is not the one that is remembered."""
+        known_at = self.clock()
         recorded = self._log.read_on(stream, kept.version, kept.event_id)
-        return None if recorded is None else _fold(aggregate, kept, recorded)
+        return None if recorded is None else _fold(aggregate, kept, recorded, known_at)
 
 
-def _fold(aggregate: Aggregate[Any], before: Folded, recorded: Sequence[Recorded]) -> Folded:
+def _fold(aggregate: Aggregate[Any], before: Folded, recorded: Sequence[Recorded], known_at: float) -> Folded:
     if not recorded:
         return before
     state, size_bytes = before.state, before.size_bytes
     for each in recorded:
         state = aggregate.evolve(state, each.event)
         size_bytes += len(each.payload)
-    return Folded(recorded[-1].version, recorded[-1].event_id, size_bytes, state)
+    return Folded(recorded[-1].version, recorded[-1].event_id, size_bytes, state, known_at)

@@ -1,10 +1,11 @@
 """Events appended a second, beside the bare database driver: `make bench-append`.
 
-Ours is `Dispatcher.dispatch` (`dispatch_all` for a hundred commands to one run), which reads, decides and
-appends, and the recorder's path, `Dispatcher.record`, which appends ready events. The bare side sends what
-ours sends (`bare`): the same statements on the same values, in the same transactions, through sqlite3 or
-psycopg and a connection with the same settings, for a dispatch with the same read of the stream. Its rows
-are made, hashed and chained beforehand; ours does all that inside the clock.
+Ours is `Dispatcher.dispatch` (`dispatch_all` for a hundred commands to one run), which decides and appends,
+and the recorder's path, `Dispatcher.record`, which appends ready events. The bare side sends what ours sends
+(`bare`): the same statements on the same values, in the same transactions, through sqlite3 or psycopg and a
+connection with the same settings. Neither reads the stream: who dispatches again within a second decides on
+what it remembers, and the append checks that. Bare rows are made, hashed and chained beforehand; ours does
+all that inside the clock.
 
 Writers are threads of one process, each with a stream of its own. Ours share one log, whose appends share
 commits; the bare ones have a connection and a transaction each, append by append. As that flatters us, the
@@ -179,7 +180,7 @@ class Bench:
             [write_of(cell, stream, end + number * cell.events) for stream, end in ends.items()]
             for number in range(transactions)
         ]
-        return ready(self.log.log_id, writes, tips, is_read=cell.path == "dispatch")
+        return ready(self.log.log_id, writes, tips)
 
     def _count_groups(self) -> None:
         commit = self.log._writer._commit

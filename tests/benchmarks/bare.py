@@ -23,15 +23,12 @@ from runledger.tracker.store.statements import (
     IS_THERE,
     MOVE_HEAD,
     PLAN_ONCE,
-    READ_ON_POSTGRESQL,
-    READ_ON_SQLITE,
 )
 
 
 class Ready(NamedTuple):
-    """One transaction: the reads before it, and what its statements are given."""
+    """One transaction: what its statements are given."""
 
-    reads: list[tuple[str, int]]
     before: list[tuple[str, int, bytes]]
     rows: list[tuple[Any, ...]]
     """For SQLite."""
@@ -39,21 +36,19 @@ class Ready(NamedTuple):
     """For PostgreSQL."""
 
 
-def ready(log_id: str, writes: Sequence[Sequence[Write]], tips: dict[str, Tip], is_read: bool) -> list[Ready]:
+def ready(log_id: str, writes: Sequence[Sequence[Write]], tips: dict[str, Tip]) -> list[Ready]:
     """One transaction for each group of writes, which follow each other in the log."""
-    return [_ready(log_id, group, tips, is_read) for group in writes]
+    return [_ready(log_id, group, tips) for group in writes]
 
 
-def _ready(log_id: str, group: Sequence[Write], tips: dict[str, Tip], is_read: bool) -> Ready:
-    reads, before, rows = [], [], list[Row]()
+def _ready(log_id: str, group: Sequence[Write], tips: dict[str, Tip]) -> Ready:
+    before, rows = [], list[Row]()
     for write in group:
         tip = tips.get(write.stream, Tip(0, GENESIS))
         if tip.version:
             before.append((write.stream, tip.version, tip.hash))
-        if is_read:
-            reads.append((write.stream, tip.version - 1))
         rows += chain(log_id, prepare([write], None), tips)
-    return Ready(reads, before, parameters_in_turn(rows), _lists(before, rows))
+    return Ready(before, parameters_in_turn(rows), _lists(before, rows))
 
 
 def _lists(before: Sequence[tuple[str, int, bytes]], rows: Sequence[Row]) -> tuple[Any, ...]:
@@ -93,10 +88,8 @@ class Bare:
     def _run_on_sqlite(self, transactions: Sequence[Ready]) -> list[float]:
         execute = self._cursor.execute
         seconds = []
-        for reads, before, rows, _ in transactions:
+        for before, rows, _ in transactions:
             begin = time.perf_counter()
-            for read in reads:
-                execute(READ_ON_SQLITE, read).fetchall()
             execute("BEGIN IMMEDIATE")
             for predecessor in before:
                 execute(IS_THERE, predecessor).fetchall()
@@ -109,10 +102,8 @@ class Bare:
     def _run_on_postgresql(self, transactions: Sequence[Ready]) -> list[float]:
         execute = self._cursor.execute
         seconds = []
-        for reads, _, _, at_once in transactions:
+        for _, _, at_once in transactions:
             begin = time.perf_counter()
-            for read in reads:
-                execute(READ_ON_POSTGRESQL, read, prepare=True).fetchall()
             execute(INSERT_AT_ONCE, at_once, prepare=True).fetchall()
             seconds.append(time.perf_counter() - begin)
         return seconds

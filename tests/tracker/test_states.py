@@ -44,6 +44,12 @@ def rename(name: str, id: str = "x") -> RenameExperiment:
     return RenameExperiment(experiment_id=ExperimentId(id), name=name)
 
 
+@pytest.fixture
+def never_recent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RECENT_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("never_recent")
 def test_a_decision_reads_only_what_is_new_to_it() -> None:
     log = Counting()
     mine = dispatcher(log)
@@ -51,6 +57,53 @@ def test_a_decision_reads_only_what_is_new_to_it() -> None:
     for number in range(20):
         mine.dispatch(rename(f"name {number}"), ME)
     assert log.handed_out == 20
+
+
+def test_a_decision_right_after_another_reads_nothing() -> None:
+    log = Counting()
+    mine = dispatcher(log)
+    mine.dispatch(create(), ME)
+    for number in range(20):
+        mine.dispatch_all(rename(f"name {number}"), rename(f"name {number}"), metadata=ME)
+    assert (log.handed_out, log.version("experiment-x")) == (0, 21)
+
+
+def test_a_state_is_recent_for_a_second() -> None:
+    log, now = InMemoryLog(), [5.0]
+    dispatcher(log).dispatch(create(), ME)
+    states, stream = States(log, clock=lambda: now[0]), Stream("experiment-x")
+    assert states.recent(stream) is None
+    folded = states.at(EXPERIMENT, stream)
+    now[0] += 0.9
+    assert states.recent(stream) is folded
+    now[0] += 0.2
+    assert states.recent(stream) is None
+
+
+def test_that_something_is_so_already_is_said_only_of_what_was_read() -> None:
+    log = InMemoryLog()
+    mine, theirs = dispatcher(log), dispatcher(log)
+    mine.dispatch(create(), ME)
+    theirs.dispatch(rename("theirs"), ME)
+    assert len(mine.dispatch(rename("one"), ME).events) == 1
+
+
+def test_a_refusal_is_said_only_of_what_was_read() -> None:
+    log = InMemoryLog()
+    mine, theirs = dispatcher(log), dispatcher(log)
+    mine.dispatch(create(), ME)
+    theirs.dispatch(rename("theirs"), ME)
+    with pytest.raises(WrongExpectedVersion):
+        mine.dispatch(rename("mine"), ME, expected_version=1)
+    assert mine.dispatch(rename("mine"), ME, expected_version=2).version == 3
+
+
+def test_what_is_done_within_an_append_is_done_on_what_was_read() -> None:
+    log, calls = Counting(), list[object]()
+    mine = dispatcher(log)
+    mine.dispatch(create(), ME)
+    mine.dispatch(rename("two"), ME, within=calls.append)
+    assert (log.handed_out, len(calls)) == (1, 1)
 
 
 def test_what_others_have_appended_is_in_the_next_decision() -> None:
@@ -91,6 +144,18 @@ def test_a_ledger_that_was_restored_is_read_from_its_beginning() -> None:
     assert mine.load(EXPERIMENT, "x").name == "one"
     other.dispatch(rename("another"), ME)
     assert mine.load(EXPERIMENT, "x").name == "another"
+
+
+def test_no_decision_is_appended_behind_another_event_than_it_was_taken_on() -> None:
+    """The restored ledger has come to the same version with an event that is not the one remembered."""
+    log, restored = InMemoryLog(), InMemoryLog()
+    mine, other = dispatcher(log), dispatcher(restored)
+    for each, name in ((mine, "lost"), (other, "found")):
+        each.dispatch(create(), ME)
+        each.dispatch(rename(name), ME)
+    log.__dict__ |= restored.__dict__
+    assert mine.dispatch(rename("found"), ME).events == ()
+    assert log.version("experiment-x") == 2
 
 
 @given(

@@ -27,10 +27,11 @@ from runledger.tracker.errors import BadInput, Fenced, WrongExpectedVersion
 
 
 class Tip(NamedTuple):
-    """The end of a stream: its last version and the hash of that event."""
+    """The end of a stream: its last version, and hash and id of that event."""
 
     version: int
     hash: bytes
+    event_id: UUID | None = None
 
 
 Tips = MutableMapping[str, Tip]
@@ -107,8 +108,10 @@ def chain(log_id: str, append: Append, tips: Tips) -> list[Row]:
     rows: list[Row] = []
     for write, payloads in zip(append.writes, append.payloads, strict=True):
         stream = write.stream
-        version, digest = moved.get(stream) or tips.get(stream) or (append.first_version - 1, GENESIS)
-        if version != write.expected_version:
+        tip = moved.get(stream) or tips.get(stream) or (append.first_version - 1, GENESIS, None)
+        version, digest, last_id = tip
+        follows = write.follows or last_id
+        if version != write.expected_version or (follows is not last_id and follows != last_id):
             raise WrongExpectedVersion(stream, write.expected_version, version)
         moved[stream] = _chain_write(log_id, write, payloads, digest, rows)
     tips.update(moved)
@@ -147,7 +150,7 @@ def _chain_write(
         )
         rows.append(_new(Row, fields))
         prev_hash = digest
-    return _new(Tip, (version, prev_hash))
+    return _new(Tip, (version, prev_hash, event_id))
 
 
 def _check_fence(fence: Fence) -> None:

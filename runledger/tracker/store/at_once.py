@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 from runledger.tracker.store import arrays
 from runledger.tracker.store.appends import Row, Tip
@@ -33,9 +34,14 @@ def tips_of(direct: Direct, streams: Collection[str]) -> dict[str, Tip]:
     """The end of each of the streams that have events."""
     if direct.is_postgresql:
         rows = direct.fetch(TIPS_AT_ONCE, (arrays.of_texts(sorted(streams)),))
-        return {stream: Tip(version, digest) for stream, version, digest in rows}
+        return {stream: Tip(*tip) for stream, *tip in rows}
     found = ((stream, direct.fetch(TIP, (stream,))) for stream in streams)
-    return {stream: Tip(*rows[0]) for stream, rows in found if rows}
+    return {stream: tip_of(*rows[0]) for stream, rows in found if rows}
+
+
+def tip_of(version: int, digest: bytes, event_id: str) -> Tip:
+    """As SQLite keeps it."""
+    return Tip(version, digest, UUID(event_id))
 
 
 def insert_at_once(direct: Direct, fences: Places, before: Ends, rows: Sequence[Row]) -> int | None:

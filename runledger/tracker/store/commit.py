@@ -15,7 +15,7 @@ from sqlalchemy import func as sql
 
 from runledger.tracker.errors import EventIdTaken, Fenced, TrackerError
 from runledger.tracker.store.appends import Append, Row, Tip, Tips, chain
-from runledger.tracker.store.at_once import parameters_in_turn
+from runledger.tracker.store.at_once import parameters_in_turn, tip_of
 from runledger.tracker.store.engine import is_postgresql
 from runledger.tracker.store.statements import FIND, INSERT_ONE, MOVE_HEAD, TIP, TIPS_AT_ONCE
 from runledger.tracker.store.tables import events, head, leases, now_micros
@@ -123,9 +123,9 @@ def read_tips(conn: Connection, streams: Iterable[str]) -> dict[str, Tip]:
     """The end of each of the streams that have events."""
     if is_postgresql(conn.engine):
         rows = conn.exec_driver_sql(TIPS_AT_ONCE, (sorted(streams),))
-        return {stream: Tip(version, bytes(digest)) for stream, version, digest in rows}
+        return {stream: Tip(version, bytes(digest), event_id) for stream, version, digest, event_id in rows}
     found = ((stream, conn.exec_driver_sql(TIP, (stream,)).one_or_none()) for stream in streams)
-    return {stream: Tip(*row) for stream, row in found if row is not None}
+    return {stream: tip_of(*row) for stream, row in found if row is not None}
 
 
 def lock_fences(conn: Connection, appends: Sequence[Append]) -> set[tuple[str, int]]:

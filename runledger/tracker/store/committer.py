@@ -123,7 +123,7 @@ class Committer:
 
     def _transact(self, direct: Direct, appends: Sequence[Append]) -> list[Outcome | None]:
         tips = self._tips_for(direct, appends)
-        before = [(stream, *tip) for stream, tip in tips.items()]
+        before = [(stream, tip.version, tip.hash) for stream, tip in tips.items()]
         rows: list[Row] = []
         ends: list[int | None] = []
         fences: set[tuple[str, int]] = set()

@@ -19,7 +19,7 @@ READ_ON_POSTGRESQL = _READ.format("%b")
 
 IS_THERE = "SELECT 1 FROM events WHERE stream = ? AND version = ? AND hash = ?"
 FIND = "SELECT event_id, stream, position FROM events WHERE event_id IN ({})"
-TIP = "SELECT version, hash FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1"
+TIP = "SELECT version, hash, event_id FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1"
 HELD = "SELECT 1 FROM leases WHERE stream = ? AND epoch = ? AND holder IS NOT NULL"
 MOVE_HEAD = (
     "UPDATE head SET position = position + ?, recorded_at = max(recorded_at, now_micros()) "
@@ -35,10 +35,10 @@ PLAN_ONCE = "SET plan_cache_mode = force_generic_plan"
 """For a connection that runs these statements: to plan an append takes PostgreSQL longer than to do it."""
 
 TIPS_AT_ONCE = """
-SELECT wanted.stream, tip.version, tip.hash
+SELECT wanted.stream, tip.version, tip.hash, tip.event_id
 FROM unnest(%b::text[]) AS wanted(stream)
 CROSS JOIN LATERAL (
-    SELECT version, hash FROM events WHERE stream = wanted.stream ORDER BY version DESC LIMIT 1
+    SELECT version, hash, event_id FROM events WHERE stream = wanted.stream ORDER BY version DESC LIMIT 1
 ) AS tip
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -208,6 +209,20 @@ def test_a_refused_append_undoes_what_was_done_within_it(log: Log, ledger: Engin
         log.append(to("run-1", 4), within=lambda conn: advance(conn, cursors, "relay", 0, 5))
     with read(ledger) as conn:
         assert read_cursor(conn, cursors, "relay") == 0
+
+
+def test_an_append_may_say_which_event_it_follows(log: Log, ledger: Engine) -> None:
+    first, second = noted(), noted()
+    log.append(to("run-1", 0, first))
+    another, fresh = replace(to("run-1", 1), follows=uuid4()), Log(ledger)
+    for each in (log, fresh):
+        for way in (None, lambda conn: None):
+            with pytest.raises(WrongExpectedVersion):
+                each.append(another, within=way)
+    assert fresh.append(replace(to("run-1", 1, second), follows=first.event_id)) == 2
+    assert log.append(replace(to("run-1", 2), follows=second.event_id)) == 3
+    assert log.append(replace(to("run-1", 3), follows=log.read("run-1")[2].event_id)) == 4
+    fresh.close()
 
 
 def test_an_append_that_was_done_before_does_nothing_within_again(log: Log) -> None:
