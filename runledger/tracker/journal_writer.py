@@ -19,8 +19,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import SupportsFloat, SupportsIndex, TypeAlias
 
-from runledger.tracker.errors import JournalBroken
-from runledger.tracker.journal import Mark, Opened, Points, Progress, Reader, Record, encode_frame
+from runledger.tracker.errors import BadInput, JournalBroken
+from runledger.tracker.journal import (
+    MAX_RECORD_BYTES,
+    Mark,
+    Opened,
+    Points,
+    Progress,
+    Reader,
+    Record,
+    encode_frame,
+)
 from runledger.tracker.journal_frames import Frames
 from runledger.tracker.points import RowPacking
 
@@ -124,7 +133,8 @@ class Journal:
     def append(self, record: Record) -> None:
         """Write `record` after all that was logged before; progress that does not move is left out.
 
-        Raises `TypeError` for a record that holds what cannot be encoded, and then writes nothing.
+        Raises `TypeError` for a record that holds what cannot be encoded, `BadInput` for one that no reader
+        would take for its size, and then writes nothing.
         """
         if isinstance(record, Points):
             self.points(record.step, record.time, record.values)
@@ -132,7 +142,10 @@ class Journal:
         self._check()
         if record == self._progress:
             return
-        self._waiting.append(encode_frame(record))
+        frame = encode_frame(record)
+        if len(frame) > MAX_RECORD_BYTES:
+            raise BadInput(type(record).__name__, f"{len(frame)} bytes are more than {MAX_RECORD_BYTES}")
+        self._waiting.append(frame)
         if isinstance(record, Progress):
             self._progress = record
 

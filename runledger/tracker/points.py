@@ -48,7 +48,7 @@ class RowPacking:
             last, pack = self._last = _layout(self._checked(names))
         try:
             return last, pack(step, time, *values.values())
-        except (struct.error, TypeError, ValueError, OverflowError):
+        except (struct.error, TypeError, ValueError, OverflowError, AttributeError):
             raise _refusal(step, time, values) from None
 
     def _checked(self, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -88,6 +88,8 @@ def _refusal(step: SupportsIndex, time: SupportsIndex, values: Mapping[str, Supp
         check_int64("time", time)
     except BadInput as refusal:
         return refusal
+    if not hasattr(values, "items"):
+        return BadInput("values", f"not a mapping of names to numbers but {type(values).__name__}")
     for name, value in values.items():
         try:
             struct.pack("d", value)

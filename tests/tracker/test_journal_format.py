@@ -98,6 +98,14 @@ def test_what_was_written_is_read(name: str, tmp_path: Path) -> None:
     assert [entry.record for entry in Reader(tmp_path / "journal").read()] == records
 
 
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_reader_without_points_leaves_out_what_are_points(name: str, tmp_path: Path) -> None:
+    (tmp_path / "journal").write_bytes(framed(stored(name)))
+    reader = Reader(tmp_path / "journal", without_points=True)
+    found = [entry.record for entry in reader.read()]
+    assert (found == []) == isinstance(EXPECTED[name], Points | Rows) == (reader.points_end > 0)
+
+
 def test_packed_points_are_read_step_by_step() -> None:
     rows = EXPECTED["rows.1"]
     assert isinstance(rows, Rows)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runledger.tracker import journal_frames
+from runledger.tracker import journal_frames, journal_writer
 from runledger.tracker.errors import BadInput, JournalBroken
 from runledger.tracker.events.telemetry import MAX_POINTS
 from runledger.tracker.journal import Ended, Mark, Opened, Points, Progress
@@ -59,6 +59,18 @@ def test_a_record_that_cannot_be_encoded_is_refused_and_the_next_is_written(
 ) -> None:
     with pytest.raises(TypeError):
         journal.append(Progress(phase="training", done=object()))  # type: ignore[arg-type]
+
+    journal.append(Progress(phase="training", done=1))
+    journal.sync()
+    assert records_of(path)[1:] == [Progress(phase="training", done=1)]
+
+
+def test_a_record_too_large_for_any_reader_is_refused_and_the_next_is_written(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_writer, "MAX_RECORD_BYTES", 100)
+    with pytest.raises(BadInput, match="Ended"):
+        journal.append(Ended(outcome="failed", message="x" * 200))
 
     journal.append(Progress(phase="training", done=1))
     journal.sync()

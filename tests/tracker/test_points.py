@@ -88,6 +88,12 @@ def test_names_without_end_are_not_remembered_without_end() -> None:
     assert len(packing._good) <= KNOWN_NAMES + 50_000
 
 
+@pytest.mark.parametrize("values", [[], [("a", 1.0)], ["a"], "a"])
+def test_what_is_no_mapping_is_refused(values: Any) -> None:
+    with pytest.raises(BadInput):
+        RowPacking().row(0, 0, values)
+
+
 def test_values_that_change_while_they_are_logged_are_refused() -> None:
     class Growing(dict[str, float]):
         def values(self) -> Any:

@@ -37,6 +37,9 @@ from runledger.tracker.spec import Scalar
 logger = logging.getLogger("runledger")
 
 LAST_LINES = 20
+MAX_LINE_CHARS = 2_000
+MAX_MESSAGE_CHARS = 20_000
+"""So much of a line and of a message the tracker takes."""
 TERMINATE_SECONDS = 5.0
 """How long SIGTERM waits for a checkpoint that another thread is saving."""
 
@@ -108,7 +111,7 @@ class TrackedRun:
             try:
                 attempt.points(step, at, metrics)
             except (BadInput, Warning):  # numpy warns of an array of one element
-                attempt.points(*values.points(step, at, metrics))
+                attempt.points(*values.points(step, at, _named(metrics)))
         except JournalBroken as problem:
             if self._open() is not None:  # in a fork it is whole
                 self._give_up(problem)
@@ -210,7 +213,7 @@ class TrackedRun:
                 step=self._last_step,
                 metrics=final,
                 reason="error" if outcome == "failed" else None,
-                message=message.encode(errors="replace").decode(),
+                message=message.encode(errors="replace").decode()[:MAX_MESSAGE_CHARS],
             )
         )
 
@@ -222,7 +225,7 @@ class TrackedRun:
         lines: tuple[str, ...] = ()
         if error is not None and ended.outcome == "failed":
             text = "".join(traceback.format_exception(error)).encode(errors="replace").decode()
-            lines = tuple(text.splitlines()[-LAST_LINES:])
+            lines = tuple(line[:MAX_LINE_CHARS] for line in text.splitlines()[-LAST_LINES:])
             self.copy_output(text)
         self._end(
             msgspec.structs.replace(ended, last_lines=lines),
@@ -347,6 +350,14 @@ class TrackedRun:
         refused = self._begun.attempt.refused
         if os.access(refused, os.F_OK):
             say(f"the tracker did not take all of run {self.id}: see {refused}")
+
+
+def _named(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not hasattr(metrics, "items"):
+        raise TypeError(
+            f"metrics are a mapping of names to numbers, not {type(metrics).__name__}: {metrics!r}"
+        )
+    return metrics
 
 
 def _existing(path: str | os.PathLike[str]) -> Path:

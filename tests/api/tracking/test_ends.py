@@ -212,3 +212,12 @@ raise ValueError
     ended = runs.ended()
     assert ended is not None
     assert ended.error_class == "ValueError"
+
+
+def test_of_an_endless_message_and_line_only_the_beginning_is_kept(runs: Runs) -> None:
+    runs.run("with runledger.run('adding') as run: raise ValueError('x' * 10_000_000)")
+    ended = runs.ended()
+    assert ended is not None
+    assert len(ended.message) == 2_000
+    assert sum(map(len, ended.last_lines)) < 50_000
+    assert any("xxxx" in line for line in ended.last_lines)

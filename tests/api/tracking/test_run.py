@@ -151,6 +151,9 @@ def test_misuse_is_refused_before_anything_of_it_is_written(runs: Runs, tmp_path
             run.log({"good": 1.0, "": 1.0}, step=1)
         with pytest.raises(TypeError, match="step is a whole number"):
             run.log({"good": 1.0}, step=0.5)  # type: ignore[arg-type]
+        for no_mapping in ([("good", 1.0)], [], "good"):
+            with pytest.raises(TypeError, match="mapping of names to numbers"):
+                run.log(no_mapping, step=1)  # type: ignore[arg-type]
         with pytest.raises(FileNotFoundError, match=r"no\.png"):
             run.artifact(tmp_path / "no.png")
         with pytest.raises(runledger.Misused, match="relative path"):
