@@ -10,6 +10,7 @@ import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from litestar.concurrency import set_asyncio_executor
@@ -42,7 +43,8 @@ def main() -> int:
         logger.critical("%s", problem)
         return EXIT_UNAVAILABLE
     set_asyncio_executor(ThreadPoolExecutor(settings.threads, "request"))
-    asyncio.run(serve(settings, backend))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, backend))
     return 0
 
 
