@@ -25,6 +25,8 @@ def pick(x: Ints, y: Floats, limit: int) -> Ints:
     if len(y) <= limit:
         return np.arange(len(y))
     finite = np.isfinite(y)
+    if finite.all():
+        return _pick_finite(x, y, limit)
     gaps = _thin(_starts(~finite), limit // 4)
     kept = np.flatnonzero(finite)
     shown = _pick_finite(x[kept], y[kept], limit - len(gaps))

@@ -26,7 +26,7 @@ from runledger.projections.mlflow.errors import (
     TakenOver,
 )
 from runledger.projections.mlflow.experiments import Experiments
-from runledger.projections.mlflow.state import Progress, RunState, SinkState
+from runledger.projections.mlflow.state import CURSOR, Progress, RunState, SinkState
 from runledger.projections.mlflow.writing import RunWriter, Subject
 from runledger.tracker.envelope import Recorded
 from runledger.tracker.errors import CursorMoved, StoreUnavailable, TrackerError, UnknownEvent
@@ -131,6 +131,9 @@ class Sink:
             return position
         if page.scanned > position:
             self._state.advance(position, page.scanned)
+        elif (stored := self.position()) != position:
+            logger.info("the cursor was set to %d", stored)
+            raise CursorMoved(CURSOR, position)
         prometheus.POSITION.set(page.scanned)
         self._ask_now_and_then()
         return page.scanned
@@ -198,7 +201,7 @@ class Sink:
         except (MlflowError, TrackerError) as problem:
             logger.warning("MLflow would not have run %s: %s", run_id, problem)
             self._quarantine(run_id, str(problem))
-        except Exception as problem:
+        except Exception as problem:  # a fault of ours: kept with the run, tried again, and nobody waits
             logger.exception("run %s cannot be told to MLflow", run_id)
             self._quarantine(run_id, f"{type(problem).__name__}: {problem}")
         return None

@@ -11,7 +11,7 @@ from runledger.projections.mlflow.errors import MlflowRefused
 from runledger.projections.mlflow.memory import MemoryMlflow
 from runledger.projections.mlflow.process import serve
 from runledger.projections.mlflow.settings import MlflowSettings
-from runledger.projections.mlflow.state import LEASE, status
+from runledger.projections.mlflow.state import LEASE, rebuild, status
 from runledger.tracker.store import leases
 from runledger.tracker.store.engine import read, write
 
@@ -23,7 +23,9 @@ def serving(ledger, views, blobs):
     stop, threads = threading.Event(), []
 
     def start(driver):
-        thread = threading.Thread(target=serve, args=(ledger, views, blobs, driver, SETTINGS, stop))
+        thread = threading.Thread(
+            target=serve, args=(ledger, views, blobs, driver, SETTINGS, stop), daemon=True
+        )
         threads.append(thread)
         thread.start()
 
@@ -54,6 +56,16 @@ def test_a_server_that_refuses_to_answer_is_reported(serving, views):
 
     serving(Forbidden())
     wait_for(lambda: current(views).problem == "no permission")
+
+
+def test_a_sink_that_is_idle_notices_a_rebuild(serving, story, views, log):
+    mlflow = MemoryMlflow()
+    serving(mlflow)
+    story.request()
+    wait_for(lambda: position(views) == log.head())
+    rebuild(views)
+    wait_for(lambda: position(views) == log.head())
+    assert len(mlflow.runs) == 1
 
 
 def test_the_process_names_the_setting_that_is_missing(tmp_path):
