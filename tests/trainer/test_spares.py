@@ -19,6 +19,7 @@ from runledger.tracker.journal import Ended, Environment, Points, Reader, Record
 from runledger.trainer import recipes
 from runledger.trainer.attempt.job import Folder, Job
 from runledger.trainer.child import Child, environment
+from runledger.trainer.errors import FolderInUse
 from runledger.trainer.folders import hold
 from runledger.trainer.spares import Kind, Spares
 from tests.trainer.world import ROOT, TOY, toy
@@ -190,7 +191,7 @@ def test_one_that_has_loaded_changed_code_is_not_used(scene: Scene) -> None:
     scene.slow()
     source = scene.folder / "slow_recipe.py"
     announced = source.read_bytes()
-    kind = scene.kind("slow_recipe:slow", digest=digest_of(scene))
+    kind = scene.kind("slow_recipe:slow", digest=digest_of(scene, "slow_recipe:slow"))
     source.write_bytes(announced + b"# changed\n")
     pid = scene.make(kind)
     until(lambda: not scene.spares.is_usable)
@@ -214,6 +215,77 @@ def test_changed_code_that_came_to_light_too_late_fails_the_attempt(scene: Scene
     assert source.exists()
 
 
+PART = """
+from tests.trainer.toy_recipe import ToySpec, toy
+from runledger.trainer.recipe import Recipe
+import library
+
+def train(spec, context):
+    print(library.WORD, flush=True)
+    return toy.train(spec, context)
+
+parted = Recipe(name="parted", version=1, spec=ToySpec, train=train)
+"""
+"""A recipe that imports what is no part of its digest."""
+
+
+def parted(scene: Scene) -> tuple[Kind, Path]:
+    """The recipe, and the file that it imports."""
+    (scene.folder / "parted_recipe.py").write_text(PART)
+    library = scene.folder / "library.py"
+    library.write_text("WORD = 'before'\n")
+    reference = "parted_recipe:parted"
+    return scene.kind(reference, digest=digest_of(scene, reference)), library
+
+
+@pytest.mark.parametrize("word", ["afterwards", None], ids=["changed", "gone"])
+def test_what_has_changed_since_it_was_imported_is_imported_anew(scene: Scene, word: str | None) -> None:
+    kind, library = parted(scene)
+    pid = scene.make(kind)
+    until(lambda: scene.spares.is_ready)
+    library.unlink()
+    if word:
+        library.write_text(f"WORD = {word!r}\n")
+
+    child, folder = scene.start(kind, steps=1)
+
+    assert child.pid == pid
+    last = ended(child, folder)
+    assert (last.outcome, last.error_class) == (
+        ("completed", "") if word else ("failed", "ModuleNotFoundError")
+    )
+    assert "before" not in folder.output.read_text()
+    assert (word or "No module named 'library'") in folder.output.read_text()
+
+
+def test_one_that_began_anew_is_stopped_and_ended_as_any_other(scene: Scene) -> None:
+    kind, library = parted(scene)
+    scene.make(kind)
+    until(lambda: scene.spares.is_ready)
+    library.write_text("WORD = 'afterwards'\n")
+    child, folder = scene.start(kind, steps=100_000, step_seconds=0.01)
+    until(lambda: "afterwards" in folder.output.read_text())
+    with pytest.raises(FolderInUse), hold(folder):
+        pass
+
+    child.ask_to_stop()
+
+    assert ended(child, folder).outcome == "stopped"
+
+
+def test_an_import_that_fails_with_an_attempt_at_hand_is_what_the_attempt_tells(scene: Scene) -> None:
+    kind = scene.slow()
+    source = scene.folder / "slow_recipe.py"
+    source.write_text(source.read_text() + "raise ImportError('half installed')\n")
+    pid = scene.make(kind)
+    child, folder = scene.start(kind)
+    scene.gate.touch()
+
+    last = ended(child, folder)
+    assert child.pid == pid
+    assert (last.outcome, last.error_class, last.message) == ("failed", "ImportError", "half installed")
+
+
 PRINT_DIGEST = """
 import sys
 from runledger.trainer import recipes
@@ -221,10 +293,10 @@ print(recipes.digest_of(recipes.load(sys.argv[1]), sys.argv[1]))
 """
 
 
-def digest_of(scene: Scene) -> str:
-    """Of the slow recipe, as a worker would announce it."""
+def digest_of(scene: Scene, reference: str) -> str:
+    """As a worker would announce it."""
     done = subprocess.run(
-        [sys.executable, "-P", "-c", PRINT_DIGEST, "slow_recipe:slow"],
+        [sys.executable, "-P", "-c", PRINT_DIGEST, reference],
         env=scene.environ,
         capture_output=True,
         text=True,

@@ -2,8 +2,9 @@
 
 stdin is a socket to the supervisor. It says `ready DIGEST` once the recipe's code is loaded; what it gets
 is the folder of an attempt with two open files, the folder's lock and the attempt's output, and from then
-on it is that attempt. When the socket closes it ends, also in the middle of an import. It only imports:
-no device is touched before there is an attempt.
+on it is that attempt. Where an import failed, or a file that it has loaded is another one by then, it begins
+anew as a fresh process would. When the socket closes it ends, also in the middle of an import. It only
+imports: no device is touched before there is an attempt.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import queue
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from runledger.tracker import environment
 from runledger.trainer import recipes
@@ -37,7 +39,31 @@ class Order(NamedTuple):
     """To be the attempt of this folder."""
 
     folder: Folder
+    lock: int
     output: int
+
+
+class Loaded:
+    """The files of what was imported, as they were then."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[int, int] | None] = {}
+
+    def take_in(self) -> None:
+        files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        self._files = {file: _state_of(file) for file in files if isinstance(file, str)}
+
+    def has_changed(self) -> bool:
+        """A file is another one, or gone; a fresh process would import what stands there now."""
+        return any(_state_of(file) != state for file, state in self._files.items())
+
+
+def _state_of(file: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(file)  # noqa: PTH116 — thousands of them
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def main(arguments: list[str]) -> int:
@@ -50,11 +76,22 @@ def main(arguments: list[str]) -> int:
     close_stdin()
     control = Control()
     orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
-    threading.Thread(target=_follow, args=(supervisor, orders, control), name="control", daemon=True).start()
-    digest = import_ahead(arguments[0])
+    loaded = Loaded()
+    threading.Thread(
+        target=_follow, args=(supervisor, orders, control, loaded), name="control", daemon=True
+    ).start()
+    try:
+        digest = import_ahead(arguments[0])
+    except (Exception, SystemExit):  # noqa: BLE001 — foreign code; a fresh process tells what it raises
+        traceback.print_exc()
+        if orders.empty():
+            return 2
+        begin_anew(orders.get(), supervisor)
+    loaded.take_in()
     supervisor.sendall(f"{READY} {digest}\n".encode())
     order = orders.get()
     redirect(order.output)
+    sys.argv[1:] = [str(order.folder.path)]
     return work(order.folder, control, imported=digest)
 
 
@@ -67,6 +104,15 @@ def import_ahead(reference: str) -> str:
     return recipes.digest_of(recipe, reference)
 
 
+def begin_anew(order: Order, supervisor: socket.socket) -> NoReturn:
+    """This process becomes a fresh one of the same attempt, with the same socket, lock and output."""
+    redirect(order.output)
+    os.dup2(supervisor.fileno(), 0)
+    os.set_inheritable(order.lock, True)
+    words = [sys.executable, "-P", "-m", "runledger.trainer.attempt", str(order.folder.path)]
+    os.execv(sys.executable, words)  # noqa: S606 — the very interpreter that runs this
+
+
 def redirect(output: int) -> None:
     """What was printed so far, and all that will be, is the attempt's output."""
     sys.stdout.flush()
@@ -77,10 +123,14 @@ def redirect(output: int) -> None:
     os.close(output)
 
 
-def _follow(supervisor: socket.socket, orders: queue.SimpleQueue[Order], control: Control) -> None:
+def _follow(
+    supervisor: socket.socket, orders: queue.SimpleQueue[Order], control: Control, loaded: Loaded
+) -> None:
     """Whatever ends this thread ends the process: nobody supervises it any more."""
     try:
         order, rest = _first(supervisor)
+        if not rest and loaded.has_changed():
+            begin_anew(order, supervisor)
         orders.put(order)
         control.follow(_lines(rest, supervisor))
     finally:
@@ -96,7 +146,7 @@ def _first(supervisor: socket.socket) -> tuple[Order, str]:
             raise ConnectionAbortedError
         received, files = received + some, files + more
     path, _, rest = received.decode().partition("\n")
-    return Order(Folder(Path(path)), files[1]), rest
+    return Order(Folder(Path(path)), *files), rest
 
 
 def _lines(begun: str, supervisor: socket.socket) -> Iterator[str]:
