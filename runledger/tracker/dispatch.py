@@ -89,12 +89,11 @@ class _Pending:
             self.events.append(event)
 
     def write(self, new_event_id: Callable[[], UUID], metadata: Metadata, occurred_at: datetime) -> Write:
-        events = []
-        for event in self.events:
-            self.last_id = new_event_id()
-            events.append(
-                NewEvent(event_id=self.last_id, event=event, occurred_at=occurred_at, metadata=metadata)
-            )
+        events = [
+            NewEvent(event_id=new_event_id(), event=event, occurred_at=occurred_at, metadata=metadata)
+            for event in self.events
+        ]
+        self.last_id = events[-1].event_id
         return Write(
             stream=self.stream,
             expected_version=self.folded.version,

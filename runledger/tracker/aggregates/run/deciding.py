@@ -7,7 +7,7 @@ acts for an earlier attempt is refused for ever.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, assert_never, get_args
+from typing import Any, TypeVar, get_args
 
 from runledger.tracker.aggregates import errors
 from runledger.tracker.aggregates.facts import is_same
@@ -137,24 +137,21 @@ def _retry(run: Run, command: RetryRun) -> Events:
 # the human side: always allowed
 
 
-_Description = RenameRun | TagRun | NoteRun | HideRun | ShowRun
+def _rename(run: Run, command: RenameRun) -> Events:
+    check_name(command.name)
+    return (RunRenamed(name=command.name),) if command.name != run.name else ()
 
 
-def _describe(run: Run, command: _Description) -> Events:
-    match command:
-        case RenameRun():
-            check_name(command.name)
-            return (RunRenamed(name=command.name),) if command.name != run.name else ()
-        case TagRun():
-            return _tag(run, command)
-        case NoteRun():
-            return (RunNoted(note=command.note),) if command.note != run.note else ()
-        case HideRun():
-            return () if run.is_hidden else (RunHidden(reason=command.reason),)
-        case ShowRun():
-            return (RunShown(reason=command.reason),) if run.is_hidden else ()
-        case _:
-            assert_never(command)
+def _note(run: Run, command: NoteRun) -> Events:
+    return (RunNoted(note=command.note),) if command.note != run.note else ()
+
+
+def _hide(run: Run, command: HideRun) -> Events:
+    return () if run.is_hidden else (RunHidden(reason=command.reason),)
+
+
+def _show(run: Run, command: ShowRun) -> Events:
+    return (RunShown(reason=command.reason),) if run.is_hidden else ()
 
 
 def _tag(run: Run, command: TagRun) -> Events:
@@ -164,17 +161,32 @@ def _tag(run: Run, command: TagRun) -> Events:
     return (RunTagged(added=added, removed=removed),) if added or removed else ()
 
 
-_DECIDE: dict[type[Command], Callable[[Run, Any], Events]] = {
-    StartAttempt: start,
-    ReturnAttempt: return_attempt,
-    **dict.fromkeys(get_args(RecordCommand), record),
-    RecordEvaluation: record_evaluation,
-    DeleteCheckpoint: delete_checkpoint,
-    RequestCancellation: _request_cancellation,
-    RequestPause: _request_pause,
-    ResumeRun: _resume,
-    RetryRun: _retry,
-    **dict.fromkeys(get_args(EndCommand), end_attempt),
-    **dict.fromkeys(get_args(_Description), _describe),
-}
+_Given = TypeVar("_Given", bound=Command)
+
+
+def _by(command: type[_Given], decide_on: Callable[[Run, _Given], Events]) -> _Entry:
+    """So that no function stands beside a command that it does not take."""
+    return command, decide_on
+
+
+_Entry = tuple[type, Callable[[Run, Any], Events]]
+_DECIDE = dict(
+    [
+        _by(StartAttempt, start),
+        _by(ReturnAttempt, return_attempt),
+        *(_by(command, record) for command in get_args(RecordCommand)),
+        _by(RecordEvaluation, record_evaluation),
+        _by(DeleteCheckpoint, delete_checkpoint),
+        _by(RequestCancellation, _request_cancellation),
+        _by(RequestPause, _request_pause),
+        _by(ResumeRun, _resume),
+        _by(RetryRun, _retry),
+        *(_by(command, end_attempt) for command in get_args(EndCommand)),
+        _by(RenameRun, _rename),
+        _by(TagRun, _tag),
+        _by(NoteRun, _note),
+        _by(HideRun, _hide),
+        _by(ShowRun, _show),
+    ]
+)
 """By the command's type: a `match` over all of them tries one after the other. Without `RequestRun`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import reduce
-from typing import Any, Literal, assert_never, get_args
+from typing import Any, Literal, TypeVar, assert_never, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -309,31 +309,47 @@ def _deleted(checkpoint: Checkpoint, event: RunCheckpointDeleted) -> Checkpoint:
     return replace(checkpoint, is_deleted=True)
 
 
-_Description = RunRenamed | RunTagged | RunNoted | RunHidden | RunShown
+def _renamed(run: Run, event: RunRenamed) -> Run:
+    return replace(run, name=event.name)
 
 
-def _described(run: Run, event: _Description) -> Run:
-    match event:
-        case RunRenamed():
-            return replace(run, name=event.name)
-        case RunTagged():
-            kept = {key: value for key, value in run.tags.items() if key not in event.removed}
-            return replace(run, tags=kept | event.added)
-        case RunNoted():
-            return replace(run, note=event.note)
-        case RunHidden():
-            return replace(run, is_hidden=True)
-        case RunShown():
-            return replace(run, is_hidden=False)
-        case _:
-            assert_never(event)
+def _tagged(run: Run, event: RunTagged) -> Run:
+    kept = {key: value for key, value in run.tags.items() if key not in event.removed}
+    return replace(run, tags=kept | event.added)
 
 
-_EVOLVE: dict[type[RunEvent], Callable[[Run, Any], Run]] = {
-    **dict.fromkeys(get_args(_AttemptChange), _attempt_changed),
-    **dict.fromkeys(get_args(_StopRequest), _stop_requested),
-    **dict.fromkeys(get_args(_Stop), _stopped),
-    **dict.fromkeys(get_args(_Record), _recorded),
-    **dict.fromkeys(get_args(_Description), _described),
-}
+def _noted(run: Run, event: RunNoted) -> Run:
+    return replace(run, note=event.note)
+
+
+def _hidden(run: Run, event: RunHidden) -> Run:
+    return replace(run, is_hidden=True)
+
+
+def _shown(run: Run, event: RunShown) -> Run:
+    return replace(run, is_hidden=False)
+
+
+_Happened = TypeVar("_Happened", bound=RunEvent)
+
+
+def _by(event: type[_Happened], evolve_by: Callable[[Run, _Happened], Run]) -> _Entry:
+    """So that no function stands beside an event that it does not take."""
+    return event, evolve_by
+
+
+_Entry = tuple[type, Callable[[Run, Any], Run]]
+_EVOLVE = dict(
+    [
+        *(_by(event, _attempt_changed) for event in get_args(_AttemptChange)),
+        *(_by(event, _stop_requested) for event in get_args(_StopRequest)),
+        *(_by(event, _stopped) for event in get_args(_Stop)),
+        *(_by(event, _recorded) for event in get_args(_Record)),
+        _by(RunRenamed, _renamed),
+        _by(RunTagged, _tagged),
+        _by(RunNoted, _noted),
+        _by(RunHidden, _hidden),
+        _by(RunShown, _shown),
+    ]
+)
 """By the event's type: a `match` over all of them tries one after the other. Without `RunRequested`."""
