@@ -13,10 +13,14 @@ import pytest
 
 from runledger.projections.__main__ import main
 from runledger.projections.positions import wait_for
+from runledger.tracker.seal.opening import known_keys
+from runledger.tracker.seal.place import Place
+from runledger.tracker.seal.verifying import verify_log
 from runledger.tracker.store.engine import open_ledger, open_views
 from runledger.tracker.store.log import Log
 from tests.conftest import Databases
 from tests.projections.conftest import Story, requested
+from tests.system.installation import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,10 +35,14 @@ def handlers() -> Iterator[None]:
 
 
 @pytest.mark.system
-def test_it_keeps_up_and_ends_on_sigterm(sqlite_databases: Databases) -> None:
+def test_it_keeps_up_and_ends_on_sigterm(sqlite_databases: Databases, tmp_path: Path) -> None:
     ledger_url, views_url = sqlite_databases.migrated()
     log, views = Log(open_ledger(ledger_url)), open_views(views_url)
-    variables = {"RUNLEDGER_LEDGER_URL": ledger_url, "RUNLEDGER_VIEWS_URL": views_url}
+    variables = {
+        "RUNLEDGER_DATA": str(tmp_path),
+        "RUNLEDGER_LEDGER_URL": ledger_url,
+        "RUNLEDGER_VIEWS_URL": views_url,
+    }
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "runledger.projections"],
         env=os.environ | variables | {"PYTHONPATH": str(ROOT)},
@@ -42,9 +50,13 @@ def test_it_keeps_up_and_ends_on_sigterm(sqlite_databases: Databases) -> None:
         text=True,
     )
     try:
-        wait_for(views, Story(log).run("r1", requested()), 60)
+        position = Story(log).run("r1", requested())
+        wait_for(views, position, 60)
+        place = Place(f"file://{tmp_path / 'seals'}", log.log_id)
+        until(lambda: place.newest(), what="a seal")
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
+        found = verify_log(log, known_keys(log.log_id, tmp_path / "seal.key", None), place)
     finally:
         process.kill()
         log.close()
@@ -52,6 +64,7 @@ def test_it_keeps_up_and_ends_on_sigterm(sqlite_databases: Databases) -> None:
         views.dispose()
     assert process.returncode == 0
     assert "keeping up to date: experiments, runs" in errors
+    assert (found.sealed, found.seals_outside, found.fault) == (position, 1, None)
 
 
 @pytest.mark.usefixtures("handlers")

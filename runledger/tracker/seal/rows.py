@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
-from runledger.tracker.envelope import from_micros, to_micros
+from runledger.tracker.envelope import to_micros
 from runledger.tracker.seal.errors import NoteInvalid
 from runledger.tracker.seal.merkle import Frontier
 from runledger.tracker.seal.notes import PublicKey
@@ -35,15 +35,6 @@ class SealRow(msgspec.Struct, frozen=True):
     sealed_at: int
     frontier: bytes
     note: str
-
-
-class SealState(msgspec.Struct, frozen=True, kw_only=True):
-    """Up to where the log is sealed, and whether that goes on."""
-
-    size: int
-    sealed_at: datetime | None
-    problem: str | None
-    since: datetime | None
 
 
 def open_row(row: SealRow, log_id: str, keys: Sequence[PublicKey]) -> tuple[Seal, Frontier]:
@@ -70,19 +61,6 @@ def newest(engine: Engine) -> SealRow | None:
 def largest_seal(conn: Connection) -> int:
     """How many events the newest row covers; 0 where there is none."""
     return conn.scalar(select(func.max(seals.c.size))) or 0
-
-
-def seal_state(conn: Connection) -> SealState:
-    last = conn.execute(
-        select(seals.c.size, seals.c.sealed_at).order_by(seals.c.size.desc()).limit(1)
-    ).one_or_none()
-    stopped = conn.execute(select(sealing)).one_or_none()
-    return SealState(
-        size=0 if last is None else last.size,
-        sealed_at=None if last is None else from_micros(last.sealed_at),
-        problem=None if stopped is None else stopped.problem,
-        since=None if stopped is None else from_micros(stopped.since),
-    )
 
 
 def stored_seals(engine: Engine, after: int = 0) -> Iterator[SealRow]:
