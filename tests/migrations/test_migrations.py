@@ -17,6 +17,7 @@ from runledger.tracker.store.engine import is_postgresql, open_ledger, open_view
 from runledger.tracker.store.log import Log
 from runledger.tracker.store.tables import ledger as declared
 from tests.conftest import Databases
+from tests.tracker.store.samples import noted, to
 
 UPGRADE = """
 import sys
@@ -126,3 +127,17 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: Engine, monkeypatch
     assert migrations.current(empty) is None
     migrations.upgrade_ledger(empty)
     assert migrations.current(empty) == migrations.newest(empty)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_payloads_are_compressed_the_fast_way_where_the_server_can(empty: Engine) -> None:
+    migrations.upgrade_ledger(empty)
+    with read(empty) as conn:
+        can = conn.scalar(
+            text("SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'")
+        )
+        log = Log(empty)
+        log.append(to("run-1", 0, noted("well " * 2_000)))
+        used = conn.scalar(text("SELECT pg_column_compression(payload) FROM events")) if can else "pglz"
+    log.close()
+    assert used == ("lz4" if can else "pglz")
