@@ -131,8 +131,9 @@ class StandaloneContext:
             step=whole("step", step),
             benchmark_id=benchmark_id,
             scores=tuple(map(plain_score, scores)),
-            predictions=Path(predictions).resolve(strict=True),
+            predictions=Path(predictions),
         )
+        told.predictions.stat()
         self.has_recorded = True
         self.evaluations.append(told)
         self._unsaved.append(told)

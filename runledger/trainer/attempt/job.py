@@ -22,11 +22,12 @@ class BenchmarkFile(msgspec.Struct, frozen=True, kw_only=True):
     """Where the scorer is found; empty for one that only the recipe can apply, or that is not here."""
     scorer_digest: str = ""
 
-    def as_benchmark(self) -> Benchmark:
+    def as_benchmark(self, path: Path | None = None) -> Benchmark:
+        """As the recipe sees it; `path` where the dataset lies somewhere else by now."""
         return Benchmark(
             benchmark_id=self.benchmark_id,
             dataset=self.dataset,
-            path=Path(self.path),
+            path=path or Path(self.path),
             scorer=self.scorer,
             scorer_version=self.scorer_version,
         )

@@ -68,15 +68,17 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(plan: Settled, recipe: Recipe[Any], folder: Path, view: View, stop: threading.Event) -> Summary:
     """The next attempt of the rehearsal. Whatever the recipe raises is the outcome."""
-    number = len(settled.attempts(folder)) + 1
+    root = folder.absolute()  # the recipe may change to another folder
+    datasets = {path.stem: path for path in (root / "datasets").glob("*.jsonl")}
+    number = len(settled.attempts(root)) + 1
     context = RehearsalContext(
-        folder / str(number),
+        root / str(number),
         view,
         stop,
-        datasets={path.stem: path for path in (folder / "datasets").glob("*.jsonl")},
-        benchmarks=[each.as_benchmark() for each in plan.benchmarks],
+        datasets=datasets,
+        benchmarks=[each.as_benchmark(datasets[each.dataset]) for each in plan.benchmarks],
         scorers=plan.scorers(),
-        checkpoint_folder=settled.last_checkpoint(folder),
+        checkpoint_folder=settled.last_checkpoint(root),
         attempt=number,
     )
     began = time.perf_counter()
@@ -95,18 +97,25 @@ def run(plan: Settled, recipe: Recipe[Any], folder: Path, view: View, stop: thre
         outcome, error = "failed", f"{ended.error_class}: {ended.message}"
     finally:
         context.close()
-    return _summary(plan, folder, context, metrics, (outcome, error), time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return _summary(plan, (folder, root), context, metrics, (outcome, error), seconds)
 
 
 def _summary(
     plan: Settled,
-    folder: Path,
+    places: tuple[Path, Path],
     context: RehearsalContext,
     metrics: Mapping[str, float],
     ended: tuple[Outcome, str | None],
     seconds: float,
 ) -> Summary:
+    """`places`: the folder as it was named, and where that is."""
     outcome, error = ended
+    folder, root = places
+
+    def shown(path: Path) -> str:
+        return str(folder / path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
     return Summary(
         recipe=plan.recipe,
         outcome=outcome,
@@ -116,10 +125,10 @@ def _summary(
         seconds=round(seconds, 3),
         metrics={key: spelled(value) for key, value in metrics.items()},
         evaluations=tuple(
-            Evaluation(step=each.step, scores=each.scores, predictions=str(each.predictions))
+            Evaluation(step=each.step, scores=each.scores, predictions=shown(each.predictions))
             for each in context.evaluations
         ),
-        checkpoints=tuple(str(saved.folder) for saved in context.checkpoints),
-        artifacts={path: str(kept) for path, kept in context.artifacts.items()},
+        checkpoints=tuple(shown(saved.folder) for saved in context.checkpoints),
+        artifacts={path: shown(kept) for path, kept in context.artifacts.items()},
         error=error,
     )

@@ -217,6 +217,25 @@ def test_a_second_ctrl_c_ends_it_at_once_and_tells_what_there_is(start: Start, t
     assert "go on with: runledger try --resume kept" in out
 
 
+def test_a_training_may_change_to_another_folder(start: Start, tmp_path: Path) -> None:
+    away = "os.chdir('/'); context.checkpoint(2, lambda folder: (folder / 'state').touch())"
+    (tmp_path / "mine.py").write_text(MINE.format(end=away))
+    out, _ = finish(start("mine", "--into", "kept"), 0)
+    assert "checkpoint  kept/1/checkpoints/2" in out
+    assert (tmp_path / "kept/1/checkpoints/2/state").exists()
+
+
+def test_a_folder_may_be_moved_before_it_is_gone_on_with(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "items.jsonl").write_text(ITEMS)
+    benchmark = '{"name":"b","dataset":{"file":"items.jsonl"},"scorer":"exact_match"}'
+    values = ("--set", f"benchmark={benchmark}", "--set", "fault=error", "--set", "fault_at=7")
+    finish(start("toy:short", *values, "--into", "kept"), exits.RUN_DID_NOT_COMPLETE)
+    (tmp_path / "kept").rename(tmp_path / "moved")
+    out, _ = finish(start("--resume", "moved", "--json"), 0)
+    (evaluation,) = msgspec.json.decode(out)["evaluations"]
+    assert (evaluation["step"], evaluation["scores"][0]["count"]) == (10, 4)
+
+
 def test_a_recipe_that_is_gone_cannot_be_gone_on_with(start: Start, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE.format(end="sys.exit(7)"))
     finish(start("mine", "--into", "kept"), exits.RUN_DID_NOT_COMPLETE)
