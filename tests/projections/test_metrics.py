@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from runledger.projections import metrics
+from runledger.projections.metrics import effective, segments
 from runledger.projections.metrics.points import Batch, Points, put_together, put_together_of_key
 from runledger.tracker.errors import BadInput
 from runledger.tracker.events.telemetry import MetricsRecorded
@@ -169,6 +171,26 @@ def test_summaries_of_many_runs_take_one_question(story: Story, catch_up: CatchU
         "r3": [],
     }
     assert found["r1"]["loss"].last_value == 0.5
+
+
+def test_a_run_of_many_attempts_is_read_one_attempt_after_the_other(
+    story: Story, catch_up: CatchUp, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for attempt in (1, 2, 3):
+        story.run("r1", *([] if attempt > 1 else [requested()]), started(attempt))
+        story.metrics("r1", attempt, *losses(1, attempt=attempt))
+    catch_up()
+    decoded: list[int] = []
+
+    def count(row: Mapping[str, Any]) -> Batch:
+        decoded.append(row["attempt"])
+        return segments.batch_of(row)
+
+    monkeypatch.setattr(effective, "batch_of", count)
+    parts = effective.read_points(conn, "r1", key="loss")
+    assert [(next(parts)[0], list(decoded)) for _ in range(3)] == [(1, [1]), (2, [1, 2]), (3, [1, 2, 3])]
+    decoded.clear()
+    assert curve(conn) == [3001] and decoded == [3]  # what is superseded is not even read
 
 
 def test_a_part_of_a_series_can_be_asked_for(story: Story, catch_up: CatchUp, conn: Connection) -> None:

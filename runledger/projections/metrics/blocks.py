@@ -44,7 +44,7 @@ class Blocks:
         stored = self._stored.get(of)
         older = [batch for batch in added if block_of(batch.version) < newest]
         if stored is not None and block_of(stored) < newest:
-            older = read_batches(self._conn, *of)[of[1]] + older
+            older = read_batches(self._conn, *of) + older
             self._over.append({"of_run": of[0], "of_attempt": of[1], "until": stored})
         for _, block in groupby(older, key=lambda batch: block_of(batch.version)):
             self._segments += segment_rows(*of, list(block))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Table, func, select
@@ -50,34 +49,36 @@ def read_rows(conn: Connection, table: Table, run_id: str, as_of: int | None = N
 
 
 def read_points(
-    conn: Connection, run_id: str, *, key: str | None = None, as_of: int | None = None
+    conn: Connection,
+    run_id: str,
+    *,
+    key: str | None = None,
+    as_of: int | None = None,
+    attempts: Collection[int] | None = None,
 ) -> Iterator[tuple[int, Points]]:
     """All points of a run, or of one of its keys, with their attempt: a few blocks at a time.
 
     They come attempt after attempt, and those of a key in the order in which they were logged. `as_of`
-    leaves out what came later.
+    leaves out what came later, `attempts` all others.
     """
-    # Batches first: a block that is put together meanwhile is seen both ways, and its batches are left out.
-    newest = read_batches(conn, run_id)
-    for attempt in sorted(newest):
+    for attempt in _attempts(conn, run_id):
+        if attempts is not None and attempt not in attempts:
+            continue
+        # Batches first: a block that is put together meanwhile is seen both ways, its batches are left out.
+        newest = read_batches(conn, run_id, attempt)
         last = _last_block(conn, run_id, attempt)
         for points in _segments(conn, run_id, attempt, last, key, as_of):
             yield attempt, points
-        batches = [batch for batch in newest[attempt] if tables.block_of(batch.version) > last]
+        batches = [batch for batch in newest if tables.block_of(batch.version) > last]
         points = put_together(batches) if key is None else put_together_of_key(batches, key)
         yield attempt, _seen(points, as_of)
 
 
-def read_batches(conn: Connection, run_id: str, attempt: int | None = None) -> dict[int, list[Batch]]:
-    """Those that still lie as they came, by attempt: each attempt with any telemetry has some."""
+def read_batches(conn: Connection, run_id: str, attempt: int) -> list[Batch]:
+    """Those that still lie as they came: an attempt with any telemetry has some."""
     table = tables.batches
-    query = select(table).where(table.c.run_id == run_id).order_by(table.c.attempt, table.c.version)
-    if attempt is not None:
-        query = query.where(table.c.attempt == attempt)
-    found: defaultdict[int, list[Batch]] = defaultdict(list)
-    for row in conn.execute(query).mappings():
-        found[row["attempt"]].append(batch_of(dict(row)))
-    return found
+    query = select(table).where(table.c.run_id == run_id, table.c.attempt == attempt)
+    return [batch_of(dict(row)) for row in conn.execute(query.order_by(table.c.version)).mappings()]
 
 
 def effective(points: Points, limit: Covers | None) -> Marks:
@@ -89,9 +90,21 @@ def effective(points: Points, limit: Covers | None) -> Marks:
     return marked
 
 
+def counting(cuts: Cuts) -> set[int]:
+    """The attempts that may have effective points."""
+    return {attempt for attempt, limit in cuts.items() if limit != NOTHING}
+
+
 def limit_of(cuts: Cuts, attempt: int) -> Covers | None:
     """Nothing of an attempt that never started."""
     return cuts.get(attempt, NOTHING)
+
+
+def _attempts(conn: Connection, run_id: str) -> list[int]:
+    """Those with any telemetry."""
+    attempt = tables.batches.c.attempt
+    query = select(attempt).where(tables.batches.c.run_id == run_id).distinct().order_by(attempt)
+    return list(conn.scalars(query))
 
 
 def _segments(

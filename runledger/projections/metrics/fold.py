@@ -16,7 +16,15 @@ from sqlalchemy import Connection, delete, func, select
 
 from runledger.projections.metrics import tables
 from runledger.projections.metrics.blocks import RUNS_PER_STATEMENT, AttemptOf, Blocks
-from runledger.projections.metrics.effective import Cuts, cuts_of, effective, limit_of, read_points, read_rows
+from runledger.projections.metrics.effective import (
+    Cuts,
+    counting,
+    cuts_of,
+    effective,
+    limit_of,
+    read_points,
+    read_rows,
+)
 from runledger.projections.metrics.points import Batch, Points, put_together
 from runledger.projections.metrics.summaries import Summary, grown, summarise, summarise_effective
 from runledger.projections.projection import Fact, Write
@@ -116,7 +124,7 @@ class _Rows:
     def _renew(self, conn: Connection, run_id: str) -> dict[str, Summary]:
         """From the stored points and those of this page."""
         cuts = self._cuts(conn, run_id)
-        stored = read_points(conn, run_id)
+        stored = read_points(conn, run_id, attempts=counting(cuts))
         added = ((attempt, points) for (of, attempt), points in self._points.items() if of == run_id)
         return summarise_effective(chain(stored, added), cuts)
 

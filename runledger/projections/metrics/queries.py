@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from runledger.projections.metrics import tables
 from runledger.projections.metrics.downsample import LEAST, pick
-from runledger.projections.metrics.effective import effective, limit_of, read_cuts, read_points
+from runledger.projections.metrics.effective import counting, effective, limit_of, read_cuts, read_points
 from runledger.projections.metrics.summaries import Summary, summarise_effective, summary_of_row
 from runledger.projections.tables import cursors
 from runledger.tracker.errors import BadInput
@@ -131,7 +131,8 @@ def _summaries_then(
     conn: Connection, run_id: str, as_of: int, after: str | None, limit: int
 ) -> tuple[MetricSummary, ...]:
     cuts = read_cuts(conn, run_id, as_of)
-    found = summarise_effective(read_points(conn, run_id, as_of=as_of), cuts)
+    points = read_points(conn, run_id, as_of=as_of, attempts=counting(cuts))
+    found = summarise_effective(points, cuts)
     keys = sorted(key for key in found if after is None or key > after)
     return tuple(_named(key, found[key]) for key in keys[:limit])
 
@@ -144,7 +145,8 @@ def _read_columns(conn: Connection, run_id: str, key: str, superseded: bool, as_
     """Grown in place: ten million points are copied neither twice nor with what else their rows hold."""
     cuts = read_cuts(conn, run_id, as_of)
     bytes_of = {"step": bytearray(), "time": bytearray(), "value": bytearray(), "attempt": bytearray()}
-    for attempt, points in read_points(conn, run_id, key=key, as_of=as_of):
+    attempts = None if superseded else counting(cuts)
+    for attempt, points in read_points(conn, run_id, key=key, as_of=as_of, attempts=attempts):
         is_effective = effective(points, limit_of(cuts, attempt))
         kept = points.where(~is_effective if superseded else is_effective)
         for name in ("step", "time", "value"):
