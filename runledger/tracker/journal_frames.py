@@ -57,6 +57,7 @@ class _Batch:
         self.opened_at = 0.0
         self._bytes = 0
         self._keys: set[str] = set()
+        """Put together once other names come than the first: as a rule none do."""
         self._last: _Names | None = None
 
     def take(self, new: _Names) -> int:
@@ -66,22 +67,27 @@ class _Batch:
             return self._take_first(names)
         size = self._bytes + POINT_BYTES * len(names)
         if new is not self._last:
-            size += sum(map(_key_bytes, set(names) - self._keys)) if self.points else new.key_bytes
+            size += sum(map(_key_bytes, set(names) - self._known())) if self.points else new.key_bytes
         if size > MAX_BYTES:
             return self._take_first(names)
         if not self.points:
             self.opened_at = clock.monotonic()
-        if new is not self._last:
-            self._keys.update(names)
-            self._last = new
+        self._last = new
         self._bytes = size
         self.points += len(names)
         return len(names)
 
+    def _known(self) -> set[str]:
+        if self._last is not None:
+            self._keys.update(self._last.names)
+        return self._keys
+
     def _take_first(self, names: tuple[str, ...]) -> int:
-        fitting, size = 0, self._bytes
+        if self.points == MAX_POINTS:
+            return 0
+        fitting, size, known = 0, self._bytes, self._known()
         for name in names:
-            size += POINT_BYTES + (0 if name in self._keys else _key_bytes(name))
+            size += POINT_BYTES + (0 if name in known else _key_bytes(name))
             if size > MAX_BYTES or self.points + fitting == MAX_POINTS:
                 break
             fitting += 1
@@ -155,6 +161,9 @@ class Frames:
             self.pack()
             self._names = _Names(names)
         taken = self._batch.take(self._names)
+        if not taken:
+            self.mark()
+            taken = self._batch.take(self._names)
         if taken == len(names):
             self._rows.append(row)
         else:
@@ -198,13 +207,13 @@ class Frames:
 
     def _split(self, names: tuple[str, ...], row: bytes, taken: int) -> None:
         """A row of which the open batch has taken but so many points: the next ones take the rest."""
-        while names:
-            if taken:
-                self._add_part(names[:taken], row[: VALUES_AT + 8 * taken])
-                names, row = names[taken:], row[:VALUES_AT] + row[VALUES_AT + 8 * taken :]
-            if names:
-                self.mark()
-                taken = self._batch.take(_Names(names))
+        while True:
+            self._add_part(names[:taken], row[: VALUES_AT + 8 * taken])
+            names, row = names[taken:], row[:VALUES_AT] + row[VALUES_AT + 8 * taken :]
+            if not names:
+                return
+            self.mark()
+            taken = self._batch.take(_Names(names))
 
     def _add_part(self, names: tuple[str, ...], row: bytes) -> None:
         self.pack()
