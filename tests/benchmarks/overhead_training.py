@@ -28,7 +28,7 @@ NAMES = (
     "train/loss",
     *(f"layer_{n:02}/{of}" for n in range(LAYERS) for of in ("gradient", "update", "weight")),
 )
-BLOCKS = 200
+BLOCKS = 400
 STEPS = 12
 SETTLE_SECONDS = 0.25
 """More than the fifth of a second in which what is logged is written."""
