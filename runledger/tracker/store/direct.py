@@ -45,23 +45,23 @@ class Direct:
         self._engine = engine
         self.is_postgresql = is_postgresql(engine)
         self._has_begun = False
-        self._connection = connect(engine)
-        self._connection.detach()
-        self._pooled = self._connection.connection
-        connection: Any = self._pooled.dbapi_connection
+        pooled = connect(engine)
+        pooled.detach()
+        connection: Any = pooled.connection.dbapi_connection
+        self._connection = connection
         self.cursor: Any = connection.cursor()
         """The driver's. Whoever uses it knows which driver that is, and what `translated` is for."""
         try:
-            self._prepare(connection)
+            self._prepare()
         except BaseException:
             self.close()
             raise
 
-    def _prepare(self, connection: Any) -> None:
+    def _prepare(self) -> None:
         if self.is_postgresql:
-            connection.autocommit = True
-            take_columns(connection)
-            self.cursor = connection.cursor(binary=True)
+            self._connection.autocommit = True
+            take_columns(self._connection)
+            self.cursor = self._connection.cursor(binary=True)
             self.run(PLAN_ONCE)
 
     def fetch(self, statement: str, parameters: Sequence[Any]) -> Rows:
@@ -101,7 +101,7 @@ class Direct:
 
     def roll_back(self) -> None:
         try:
-            self._engine.dialect.do_rollback(self._pooled)
+            self._connection.rollback()
         except DRIVER_ERRORS as problem:
             raise self.translated(problem) from problem
 
@@ -109,7 +109,8 @@ class Direct:
         """In whatever state it is."""
         with suppress(*DRIVER_ERRORS):
             self.cursor.close()  # a statement that is left open would keep the file open
-        self._connection.close()
+        with suppress(*DRIVER_ERRORS):
+            self._connection.close()
 
     def translated(self, problem: DriverError) -> Exception:
         """`StoreUnavailable` for what the driver says about the database itself."""

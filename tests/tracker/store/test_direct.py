@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
 
 import psycopg
 import pytest
@@ -135,8 +134,8 @@ def test_a_connection_that_cannot_be_prepared_is_closed(
 ) -> None:
     opened = []
 
-    def refuse(direct: Direct, connection: Any) -> None:
-        opened.append(connection)
+    def refuse(direct: Direct) -> None:
+        opened.append(direct._connection)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Direct, "_prepare", refuse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sqlite3
 import subprocess
@@ -128,7 +129,9 @@ def test_a_commit_that_never_happened_is_unavailable(
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
-def test_an_append_goes_through_after_its_connection_was_killed(log: Log, ledger: Engine) -> None:
+def test_an_append_goes_through_after_its_connection_was_killed(
+    log: Log, ledger: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     log.append(to("run-1", 0))
     with psycopg.connect(ledger.url.set(drivername="postgresql").render_as_string(False)) as admin:
         for version in range(1, 4):
@@ -139,6 +142,7 @@ def test_an_append_goes_through_after_its_connection_was_killed(log: Log, ledger
             admin.commit()
             assert log.append(to("run-1", version)) == version + 1
             assert log.version("run-1") == version + 1
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
 
 
 def test_a_server_that_is_not_there_is_named_soon() -> None:
