@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, update
 
 from runledger.projections.mlflow.state import RunState, SinkState
-from runledger.tracker.ids import RunId, run_stream
-from runledger.tracker.store import leases
+from runledger.tracker.ids import RunId, new_id, run_stream
+from runledger.tracker.store import dispatches, leases
+from runledger.tracker.store.dispatches import Dispatch
 from runledger.tracker.store.engine import write
 from runledger.tracker.store.tables import workers
-from tests.api.conftest import Api
+from tests.api.conftest import DIGEST, Api
 from tests.api.elsewhere import begun
 
 
@@ -73,3 +74,21 @@ def test_prometheus_reads_how_far_everything_is(api: Api) -> None:
     assert f"runledger_log_position {float(head)}" in answer.text
     assert f'runledger_consumer_lag_events{{consumer="runs"}} {float(head)}' in answer.text
     assert 'runledger_http_requests_total{method="POST",route="/api/v1/runs",status="201"}' in answer.text
+
+
+def test_attempts_of_a_recipe_that_was_changed_degrade_the_health(api: Api) -> None:
+    """Those that a worker could execute do not."""
+    for number, digest in enumerate((DIGEST, "0" * 64)):
+        row = Dispatch(
+            stream=run_stream(RunId(new_id())),
+            attempt=1,
+            position=number + 1,
+            recipe="toy",
+            recipe_digest=digest,
+            requested_at=datetime.now(UTC),
+        )
+        with write(api.backend.ledger) as conn:
+            assert dispatches.add(conn, row)
+    assert api.client.get("/api/v1/health").json()["problems"] == [
+        "1 attempts wait for a worker with recipe 'toy' as it was when they were requested"
+    ]

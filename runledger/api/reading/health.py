@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +21,7 @@ from runledger.api.reading.shapes import shaped
 from runledger.projections import positions
 from runledger.projections.mlflow import state as mlflow
 from runledger.tracker.store import announcements, leases
+from runledger.tracker.store import dispatches as queue
 from runledger.tracker.store.announcements import Worker
 from runledger.tracker.store.tables import dispatches
 
@@ -34,13 +36,15 @@ def health_of(backend: Backend) -> Health:
         projections = [_projection(each) for each in positions.status(conn, head)]
         sink = _sink(conn, head)
     with backend.rows() as conn:
-        workers = [_worker(backend, each) for each in announcements.workers(conn)]
+        announced = announcements.workers(conn)
+        workers = [_worker(backend, each) for each in announced]
         held = [shaped(lease, LeaseHealth) for lease in leases.active(conn)]
         silent = len(leases.expired(conn))
         queued = _queued(conn)
+        unserved = list(_unserved(conn, announced))
     consumers = [*projections, *([sink] if sink else [])]
     refused = sink.quarantined if sink else []
-    problems = [*_lags(consumers), *_refusals(refused), *_absences(workers, queued, silent)]
+    problems = [*_lags(consumers), *_refusals(refused), *_absences(workers, queued, silent), *unserved]
     return Health(
         status="degraded" if problems else "ok",
         problems=problems,
@@ -77,6 +81,17 @@ def _absences(workers: list[WorkerHealth], queued: int, silent: int) -> Iterator
         yield f"{queued} attempts wait, and no worker is there"
     if silent:
         yield f"{silent} attempts fell silent, and no worker is there to find them lost"
+
+
+def _unserved(conn: Connection, announced: list[Worker]) -> Iterator[str]:
+    """Where a recipe was changed or taken away, what was requested of it waits for a worker that has it."""
+    if not announced:
+        return
+    served = {(recipe.name, recipe.digest) for worker in announced for recipe in worker.recipes}
+    waiting = queue.waiting(conn)
+    counts = Counter(each.recipe for each in waiting if (each.recipe, each.recipe_digest) not in served)
+    for recipe, count in sorted(counts.items()):
+        yield f"{count} attempts wait for a worker with recipe {recipe!r} as it was when they were requested"
 
 
 def _projection(status: positions.ProjectionStatus) -> ConsumerHealth:
