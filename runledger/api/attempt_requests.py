@@ -70,6 +70,13 @@ class ResumedFrom(Body, frozen=True, kw_only=True):
     digest: DigestText
 
 
+class MeantRun(Body, frozen=True, kw_only=True):
+    """What an executor that knows no more of a run than its id takes it to be."""
+
+    experiment: Label
+    params: Params = {}
+
+
 class AttemptRequest(Told, frozen=True, kw_only=True):
     """A process that executes the run, or goes on with it."""
 
@@ -81,6 +88,9 @@ class AttemptRequest(Told, frozen=True, kw_only=True):
     resumed_from: Annotated[
         ResumedFrom | None,
         Meta(description="What it went on from already. 409 where the run did not come to that."),
+    ] = None
+    meant: Annotated[
+        MeantRun | None, Meta(description="409 where the run belongs elsewhere, or a param differs.")
     ] = None
 
 

@@ -202,6 +202,25 @@ def test_an_attempt_that_has_begun_already_says_what_it_went_on_from(api: Api) -
     assert Executor(api, executor.run_id, worker="node-3").start()["resumed_from"]["step"] == 5
 
 
+@pytest.mark.parametrize(
+    ("meant", "is_it"),
+    [
+        ({"experiment": "own"}, True),
+        ({"experiment": "own", "params": {"rate": 0.1, "only": "here"}}, True),
+        ({"experiment": "another"}, False),
+        ({"experiment": "own", "params": {"rate": 0.2}}, False),
+    ],
+)
+def test_an_attempt_of_another_run_than_was_meant_is_refused(
+    api: Api, meant: dict[str, Any], is_it: bool
+) -> None:
+    executor = Executor(api)
+    executor.request()
+    answer = executor.ask(meant=meant)
+    assert answer.status_code == (201 if is_it else 409)
+    assert is_it or kind_of(answer) == "run-is-another"
+
+
 def test_a_killed_attempt_whose_script_is_back_is_followed_at_once(api: Api) -> None:
     executor = begun(api)
     executor.good("end", outcome="lost", replaced=True)

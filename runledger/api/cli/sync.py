@@ -125,6 +125,8 @@ def _say(output: Output, synced: Synced) -> None:
         what += f": {synced.problem}"
     of = f" of {synced.experiment}" if synced.outcome != "skipped" else ""
     output.say(f"run {synced.run_id}{of}: {what}")
+    if synced.notice:
+        output.say(f"  {synced.notice}")
     for path in synced.set_aside:
         output.say(f"  what the tracker did not take: {path}")
 

@@ -92,6 +92,10 @@ class Delivery:
         self._walked_bytes = 0
         self.problem = ""
         """What kept it from the tracker last."""
+        self.notice = ""
+        """As which other run attempts are told, and why; empty where none is."""
+        self._run_id: str | None = None
+        """That run, once there is one: what follows goes on with it."""
 
     @property
     def shipped_bytes(self) -> int:
@@ -114,9 +118,12 @@ class Delivery:
 
     def _deliver(self, attempt: AttemptFolder) -> None:
         aside = SetAside(attempt.refused)
+        place = attempt.read_place()
+        self._run_id = (place.run_id if place else None) or self._run_id
         if not self._is_told(attempt):
-            claim = Claim(self._folder, attempt, self._lease_seconds)
-            self._retry(lambda: claim.take(self._door))
+            claim = Claim(self._folder, attempt, self._lease_seconds, self._run_id)
+            self._take(claim)
+            self._run_id = claim.run_id
             if claim.answer.outcome in (None, "lost"):
                 self._ship_and_end(attempt, claim, aside)
             claim.remember(is_told=True)
@@ -125,6 +132,27 @@ class Delivery:
             self._walked_bytes += attempt.journal.stat().st_size
         self._walk_now = None
         self._was_set_aside = self._was_set_aside or len(aside) > 0
+
+    def _take(self, claim: Claim) -> None:
+        while True:
+            try:
+                self._retry(lambda: claim.take(self._door))
+            except RefusedFact as refusal:
+                was_apart = claim.is_apart
+                if not claim.stand_apart(refusal):
+                    raise
+                if not was_apart:
+                    self._say_apart(claim, refusal)
+            else:
+                return
+
+    def _say_apart(self, claim: Claim, refusal: RefusedFact) -> None:
+        self.notice = (
+            f"the tracker takes this for no attempt of run {self._folder.run_id} ({refusal}): "
+            f"it is kept as run {claim.run_id}"
+        )
+        logger.warning("%s", self.notice)
+        self._notices.is_kept_apart(self.notice)
 
     def _is_told(self, attempt: AttemptFolder) -> bool:
         """By the hint; where only the end was left to be told, by the tracker.
@@ -136,7 +164,7 @@ class Delivery:
             return place is not None and place.is_told
         number = place.attempt
         try:
-            answer = self._retry(lambda: self._door.attempt(self._folder.run_id, number))
+            answer = self._retry(lambda: self._door.attempt(self._run_id or self._folder.run_id, number))
         except RefusedFact:
             return False
         return answer.outcome is not None and (answer.outcome != "lost" or read_told(attempt).ended is None)
@@ -232,7 +260,7 @@ class Delivery:
         place = last.read_place()
         if place is None or self._was_set_aside or self._is_replaced(last):
             return
-        answer = self._retry(lambda: self._door.attempt(self._folder.run_id, place.attempt))
+        answer = self._retry(lambda: self._door.attempt(place.run_id or self._folder.run_id, place.attempt))
         lock = Lock(self._folder.lock)
         if answer.status in FINAL and _acquire(lock):
             with contextlib.suppress(OSError):  # whose disk refuses keeps it

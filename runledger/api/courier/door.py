@@ -17,6 +17,7 @@ import msgspec
 from runledger.api.answers import AttemptAnswer, BatchTaken, BlobWritten, Heartbeat, Launched, Written
 from runledger.api.courier.connection import TIMEOUT_SECONDS, Connection
 from runledger.api.courier.forms import MEDIA_TYPES, Form, encode, spelt
+from runledger.api.tracking.folders import RunFile, SavedState
 from runledger.tracker.events.base import Covers
 from runledger.tracker.events.telemetry import MetricsRecorded
 from runledger.tracker.journal import Evaluated
@@ -125,11 +126,17 @@ class Door:
         *,
         lease_seconds: float = 30.0,
         resume: bool = True,
+        resumed_from: SavedState | None = None,
+        meant: RunFile | None = None,
         occurred_at: datetime | None = None,
     ) -> AttemptAnswer:
-        """The attempt of this worker: begun now, or where it stands."""
+        """The attempt of this worker: begun now, or where it stands. `meant` is what its run has to be."""
         body = {"worker": worker, "lease_seconds": lease_seconds, "resume": resume}
-        return self._post(AttemptAnswer, f"{API}/runs/{run_id}/attempts", body, occurred_at=occurred_at)
+        path = f"{API}/runs/{run_id}/attempts"
+        run = {"experiment": meant.experiment, "params": _scalars(meant.params)} if meant else None
+        return self._post(
+            AttemptAnswer, path, body, resumed_from=resumed_from, meant=run, occurred_at=occurred_at
+        )
 
     def attempt(self, run_id: str, attempt: int) -> AttemptAnswer:
         return self._connection.ask(AttemptAnswer, "GET", f"{API}/runs/{run_id}/attempts/{attempt}")

@@ -38,6 +38,10 @@ class Notices:
         stop = "cancel" if must_stop else self._now.stop
         self._write(stop=stop, state="offline", problem=f"the tracker does not take the run: {problem}")
 
+    def is_kept_apart(self, notice: str) -> None:
+        """The attempt is told as one of another run."""
+        self._write(notice=notice)
+
     def is_over(self) -> None:
         """The attempt has ended for the tracker: cancelled while it was silent, say, or overtaken. Whether
         its run may go on later shows when that is tried."""

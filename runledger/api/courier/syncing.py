@@ -36,6 +36,8 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     """`training`: by a process that lives; `shipping`: its courier is at it; `skipped`: it cannot be read."""
     problem: str = ""
+    notice: str = ""
+    """As which other run it is kept, and why."""
     sent: Tally = msgspec.field(default_factory=Tally)
     set_aside: list[str] = []
     """Files that name what the tracker has refused, and why."""
@@ -88,7 +90,12 @@ class Syncing:
             )
             outcome, problem = _deliver(delivery, folder, patience, watcher)
         return msgspec.structs.replace(
-            before, outcome=outcome, problem=problem, sent=sent, set_aside=_set_aside(folder)
+            before,
+            outcome=outcome,
+            problem=problem,
+            notice=delivery.notice,
+            sent=sent,
+            set_aside=_set_aside(folder),
         )
 
 

@@ -20,12 +20,13 @@ from runledger.api.tracking.folders import (
     Lock,
     RunFile,
     RunFolder,
+    SavedState,
     run_folders,
     write_file,
 )
 from runledger.api.tracking.settings import TrackingSettings
 from runledger.api.tracking.told import Saved, all_params, final_outcome, last_saved
-from runledger.api.tracking.values import same
+from runledger.api.tracking.values import changed
 from runledger.tracker.ids import new_id
 from runledger.tracker.spec import Scalar
 
@@ -47,6 +48,8 @@ class Begun(msgspec.Struct, frozen=True):
     params: dict[str, Scalar]
     """All that are known already."""
     is_new: bool
+    unasked: str = ""
+    """Why it is not known whether the tracker has this run, which is new here; empty where it is."""
 
 
 def begin(asked: RunFile, settings: TrackingSettings, *, resume: bool) -> Begun:
@@ -127,18 +130,9 @@ def _is_alike(folder: RunFolder, asked: RunFile) -> bool:
         return False
     if (run.experiment, run.name) != (asked.experiment, asked.name):
         return False
-    if changed := _changed(run, asked):
-        logger.info("run %s does not go on: %s", run.run_id, changed)
-    return not changed
-
-
-def _changed(run: RunFile, asked: RunFile) -> str:
-    both = run.params.keys() & asked.params.keys()
-    return ", ".join(
-        f"param {key!r} was {run.params[key]!r} and is {asked.params[key]!r}"
-        for key in sorted(both)
-        if not same(run.params[key], asked.params[key])
-    )
+    if differing := changed(run.params, asked.params):
+        logger.info("run %s does not go on: %s", run.run_id, differing)
+    return not differing
 
 
 def _next_attempt(
@@ -146,9 +140,10 @@ def _next_attempt(
 ) -> Begun:
     is_new = not folder.file.exists()
     run = asked if is_new else folder.read()
+    unasked = ""
     if is_new:
         run = msgspec.structs.replace(asked, run_id=folder.run_id)
-        saved = _ask(folder.run_id, settings) if asked.run_id and resume else None
+        saved, unasked = _ask(run, settings, resume=resume) if asked.run_id else (None, "")
     else:
         _check_same(run, asked)
         saved = last_saved(folder) if resume else None
@@ -161,28 +156,29 @@ def _next_attempt(
             unpack_saved(run.run_id, saved, attempt, settings)
         if is_new:
             write_file(folder.file, run)
-        write_file(attempt.file, _describe(attempt, saved))
+        write_file(attempt.file, _describe(attempt, saved, is_unasked=bool(unasked)))
     except BaseException:
         shutil.rmtree(attempt.path, ignore_errors=True)
         raise
-    return Begun(run, folder, attempt, lock, saved, run.params if is_new else all_params(folder), is_new)
+    params = run.params if is_new else all_params(folder)
+    return Begun(run, folder, attempt, lock, saved, params, is_new, unasked)
 
 
-def _ask(run_id: str, settings: TrackingSettings) -> Saved | None:
-    """A run that was named and is not known here may have begun on another machine."""
+def _ask(run: RunFile, settings: TrackingSettings, *, resume: bool) -> tuple[Saved | None, str]:
+    """A run that was named and is not known here may have begun on another machine: what to go on from
+    there, and why that is not known."""
     if settings.offline:
-        return None
-    saved, problem = ask_saved(run_id, settings)
-    if problem:
-        logger.warning("whether run %s has a checkpoint elsewhere is not known: %s", run_id, problem)
-    return saved
+        return None, "the run is offline"
+    if not resume:
+        return None, "it was not asked"
+    return ask_saved(run, settings)
 
 
 def _check_same(run: RunFile, asked: RunFile) -> None:
     if run.experiment != asked.experiment:
         raise Misused(f"run {run.run_id} belongs to experiment {run.experiment!r}, not {asked.experiment!r}")
-    if changed := _changed(run, asked):
-        raise Misused(f"run {run.run_id} cannot go on as another one: {changed}")
+    if differing := changed(run.params, asked.params):
+        raise Misused(f"run {run.run_id} cannot go on as another one: {differing}")
 
 
 def _make_folder(folder: RunFolder) -> AttemptFolder:
@@ -192,7 +188,7 @@ def _make_folder(folder: RunFolder) -> AttemptFolder:
     return attempt
 
 
-def _describe(attempt: AttemptFolder, saved: Saved | None) -> AttemptFile:
+def _describe(attempt: AttemptFolder, saved: Saved | None, *, is_unasked: bool) -> AttemptFile:
     host = os.uname().nodename[:MAX_HOST_CHARS]
     return AttemptFile(
         number=attempt.number,
@@ -200,4 +196,6 @@ def _describe(attempt: AttemptFolder, saved: Saved | None) -> AttemptFile:
         resume=saved is not None,
         started_at=time.time_ns() // 1000,
         pid=os.getpid(),
+        resumed_from=SavedState(step=saved.step, digest=saved.digest) if saved else None,
+        is_unasked=is_unasked,
     )

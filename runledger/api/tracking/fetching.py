@@ -8,10 +8,11 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runledger.api.tracking.errors import CheckpointUnavailable, RunOver
-from runledger.api.tracking.folders import AttemptFolder
+from runledger.api.tracking.errors import CheckpointUnavailable, Misused, RunOver
+from runledger.api.tracking.folders import AttemptFolder, RunFile
 from runledger.api.tracking.settings import TrackingSettings
 from runledger.api.tracking.told import Saved
+from runledger.api.tracking.values import changed
 from runledger.tracker.errors import BlobCorrupt
 from runledger.tracker.staging import clear_unfinished, unpack
 
@@ -62,19 +63,21 @@ def _download(digest: str, to: Path, settings: TrackingSettings) -> str | None:
     return None
 
 
-def ask_saved(run_id: str, settings: TrackingSettings) -> tuple[Saved | None, str]:
+def ask_saved(asked: RunFile, settings: TrackingSettings) -> tuple[Saved | None, str]:
     """What the tracker would go on from in a run that this machine does not know; or why it cannot say.
 
-    Raises `RunOver`.
+    Raises `RunOver`, and `Misused` where the id stands for another run there.
     """
     from runledger.api.client import Client, ClientError, NotFound
 
     try:
         with Client(settings.address, settings.token, timeout_seconds=ASK_SECONDS, retry_seconds=0) as client:
-            run = client.run(run_id)
+            run = client.run(asked.run_id)
             if run.status in ("completed", "cancelled"):
-                raise RunOver(run_id, run.status)
-            return _resume_point(run, client.checkpoints(run_id)), ""
+                raise RunOver(asked.run_id, run.status)
+            if differing := changed(run.params, asked.params):
+                raise Misused(f"run {asked.run_id} is another one at {settings.address}: {differing}")
+            return _resume_point(run, client.checkpoints(asked.run_id)), ""
     except NotFound:
         return None, ""
     except ClientError as problem:

@@ -45,6 +45,13 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     """µs since 1970."""
 
 
+class SavedState(msgspec.Struct, frozen=True, kw_only=True):
+    """A checkpoint that an attempt went on from."""
+
+    step: int
+    digest: str
+
+
 class AttemptFile(msgspec.Struct, frozen=True, kw_only=True):
     """One process that trained or trains. Written before its journal."""
 
@@ -57,6 +64,10 @@ class AttemptFile(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     """µs since 1970."""
     pid: int
+    resumed_from: SavedState | None = None
+    """That checkpoint; None in what was written without it."""
+    is_unasked: bool = False
+    """The run was named, was new on this machine, and what the tracker knows of it was not asked."""
 
 
 class PlaceFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +78,8 @@ class PlaceFile(msgspec.Struct, frozen=True, kw_only=True):
     is_shipped: bool = False
     """Everything but its end has been told."""
     is_told: bool = False
+    run_id: str | None = None
+    """The run as whose attempt it is told, where its own could not take it."""
 
 
 class ControlFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +89,8 @@ class ControlFile(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["waiting", "online", "offline", "done"] = "waiting"
     problem: str = ""
     """Why it is offline, or what was refused; for people."""
+    notice: str = ""
+    """What else people have to know: under which other run it is kept, and why."""
 
 
 class AttemptFolder:

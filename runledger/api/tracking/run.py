@@ -29,6 +29,12 @@ from runledger.tracker.settings import CodeSettings, load
 
 logger = logging.getLogger("runledger")
 
+UNASKED = (
+    "run %s begins from nothing: whether the tracker has a checkpoint of it is not known (%s). Once that is "
+    "back this becomes the run's next attempt, whose points replace those before it; or a run of its own, if "
+    "the run is over by then or is another one"
+)
+
 
 def run(
     experiment: str,
@@ -59,6 +65,8 @@ def run(
     )
     try:
         begun = begin(asked, settings, resume=resume)
+        if resume and begun.unasked and not settings.offline:
+            logger.warning(UNASKED, begun.run.run_id, begun.unasked)
         attempt = OpenAttempt(begun.run, begun.attempt, begun.lock)
     except (OSError, TrackerError, DamagedFile) as problem:
         logger.warning("the run of experiment %r is not recorded: %s", experiment, problem)
@@ -66,7 +74,7 @@ def run(
         return TrackedRun(unwritten, settings.address, None, None, None)
     courier = None if settings.offline else _start_courier(begun, settings)
     tracked = TrackedRun(begun.run, settings.address, begun, attempt, courier)
-    say(_greeting(begun, tracked, offline=settings.offline))
+    say(_greeting(begun, tracked, offline=settings.offline, resume=resume))
     EXITS.watch(tracked)
     if capture_output:
         tracked.capture()
@@ -96,10 +104,22 @@ def _start_courier(begun: Begun, settings: TrackingSettings) -> CourierProcess |
     return courier
 
 
-def _greeting(begun: Begun, tracked: TrackedRun, *, offline: bool) -> str:
-    if begun.saved:
-        how = f"goes on from step {begun.saved.step}"
-    else:
-        how = "begins" if begun.is_new else "begins again from nothing"
+def _greeting(begun: Begun, tracked: TrackedRun, *, offline: bool, resume: bool) -> str:
     where = f"offline, in {begun.folder.path}" if offline else tracked.url
-    return f"run {tracked.id} of {begun.run.experiment} {how}: {where}"
+    return f"run {tracked.id} of {begun.run.experiment} {_how(begun, resume=resume)}: {where}"
+
+
+def _how(begun: Begun, *, resume: bool) -> str:
+    """Who expects a run to go on reads here that, and why, it does not."""
+    if begun.saved:
+        return f"goes on from step {begun.saved.step}"
+    if not begun.is_new:
+        return "begins again from nothing"
+    if not resume:
+        return "begins"
+    if begun.unasked:
+        return (
+            "begins from nothing, as this machine does not know it, and whether the tracker does is not "
+            f"known ({begun.unasked})"
+        )
+    return "begins, as this machine knows none to go on with"

@@ -189,6 +189,15 @@ def artifact_path(path: str) -> str:
     return _nameable(path, "an artifact's name")
 
 
-def same(left: Scalar, right: Scalar) -> bool:
+def changed(before: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """How params that both have differ, in words; empty where they do not."""
+    return ", ".join(
+        f"param {key!r} was {before[key]!r} and is {now[key]!r}"
+        for key in sorted(before.keys() & now.keys())
+        if not same(before[key], now[key])
+    )
+
+
+def same(left: object, right: object) -> bool:
     """1, 1.0 and True are three values of a param."""
     return type(left) is type(right) and left == right

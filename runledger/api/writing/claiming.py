@@ -12,10 +12,11 @@ import msgspec
 from sqlalchemy import Connection
 
 from runledger.api.answers import AttemptAnswer
-from runledger.api.attempt_requests import AttemptRequest
+from runledger.api.attempt_requests import AttemptRequest, MeantRun
 from runledger.api.backend import Backend
 from runledger.api.errors import LeaseHeld
 from runledger.api.reading import attempts
+from runledger.api.writing import naming
 from runledger.api.writing.attempts import load_external, may_return, remember
 from runledger.api.writing.telling import told_at
 from runledger.tracker.aggregates import errors
@@ -40,8 +41,8 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 def take_up(backend: Backend, run_id: RunId, request: AttemptRequest, metadata: Metadata) -> Taken:
-    """Raises `NotFound`, `RunNotExternal`, `RunAlreadyEnded`, `AttemptAlreadyStarted`, `LeaseHeld` and
-    `CheckpointNotOnLine`."""
+    """Raises `NotFound`, `RunNotExternal`, `RunAlreadyEnded`, `RunIsAnother`, `AttemptAlreadyStarted`,
+    `LeaseHeld` and `CheckpointNotOnLine`."""
     told_at(request)
     for _ in range(MAX_TRIES):
         run = load_external(backend, run_id)
@@ -62,6 +63,7 @@ def _start(
         raise errors.RunAlreadyEnded(run_id, run.status)
     if run.current is not None:
         raise errors.AttemptAlreadyStarted(run_id, run.attempt, run.current.worker)
+    check_meant(backend, run_id, run, request.meant)
     saved = _saved(request)
     if request.resume:
         point_of(run, run_id, saved)
@@ -76,6 +78,18 @@ def _start(
         resumed_from=saved,
     )
     return _claim(backend, command, request, metadata, told_at(request))
+
+
+def check_meant(backend: Backend, run_id: RunId, run: Run, meant: MeantRun | None) -> None:
+    """Raises `RunIsAnother`. A param that only one of both has is none that differs."""
+    if meant is None:
+        return
+    if not naming.is_or_was(backend, run.requested.experiment_id, meant.experiment):
+        raise errors.RunIsAnother(run_id, f"it is not of experiment {meant.experiment!r}")
+    for key in sorted(run.params.keys() & meant.params.keys()):
+        known, told = run.params[key], meant.params[key]
+        if type(known) is not type(told) or known != told:
+            raise errors.RunIsAnother(run_id, f"param {key!r} is {known!r}, not {told!r}")
 
 
 def _saved(request: AttemptRequest) -> SavedState | None:

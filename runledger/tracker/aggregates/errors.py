@@ -2,7 +2,7 @@
 
 Refused
 ├── RunRefused
-│   ├── RunAlreadyRequested, RunAlreadyEnded, RunNotFailed
+│   ├── RunAlreadyRequested, RunAlreadyEnded, RunNotFailed, RunIsAnother
 │   ├── RunIsExternal, RunNotExternal
 │   ├── RunIsPaused, RunNotPaused, PauseNotRequested
 │   ├── RunIsCancelling, CancellationNotRequested, StopNotRequested
@@ -45,6 +45,13 @@ class RunAlreadyEnded(RunRefused):
     def __init__(self, run_id: str, status: str) -> None:
         super().__init__(run_id, f"is {status} already")
         self.status = status
+
+
+class RunIsAnother(RunRefused):
+    """Whoever executes it means a run of another experiment, or with other params."""
+
+    def __init__(self, run_id: str, problem: str) -> None:
+        super().__init__(run_id, f"is another one here: {problem}")
 
 
 class RunNotFailed(RunRefused):

@@ -31,16 +31,19 @@ def point(step: int, value: float | None = None, key: str = "loss") -> Points:
 class Attempt:
     """One attempt's folder, as its training fills it."""
 
-    def __init__(self, run: WrittenRun, folder: AttemptFolder, *, resume: bool, pid: int) -> None:
+    def __init__(
+        self, run: WrittenRun, folder: AttemptFolder, *, resume: bool, pid: int, **described: Any
+    ) -> None:
         self.folder = folder
         folder.path.mkdir()
         number = folder.number
         described = AttemptFile(
             number=number,
-            worker=f"node-{pid}-{number:08x}",
+            worker=f"node-{pid}-{new_id()[:8]}",
             resume=resume,
             started_at=BEGAN + number * SECOND,
             pid=pid,
+            **described,
         )
         write_file(folder.file, described)
         self.staging = Staging(folder.staged)
@@ -89,10 +92,10 @@ class WrittenRun:
         fields = {"experiment": "own", "name": "mine", "params": {"lr": 0.1}, "tags": {"team": "x"}}
         write_file(self.folder.file, RunFile(run_id=self.run_id, created_at=BEGAN, **(fields | described)))
 
-    def attempt(self, *, resume: bool = True, pid: int | None = None) -> Attempt:
+    def attempt(self, *, resume: bool = True, pid: int | None = None, **described: Any) -> Attempt:
         """`pid`: of a process that is gone, by default."""
         folder = self.folder.attempt(len(self.folder.attempts()) + 1)
-        return Attempt(self, folder, resume=resume, pid=2**22 if pid is None else pid)
+        return Attempt(self, folder, resume=resume, pid=2**22 if pid is None else pid, **described)
 
 
 class Shipping:

@@ -352,7 +352,7 @@ def test_where_another_attempt_has_begun_only_telemetry_is_told(tracker: Tracker
 def test_a_run_that_another_process_still_holds_is_waited_for(tracker: Tracker, run: WrittenRun) -> None:
     """As after a machine has died and the script is back on another before the lease has run out."""
     with Door(tracker.url) as door:
-        door.request_run(experiment="other", run_id=run.run_id)
+        door.request_run(experiment="own", run_id=run.run_id)
         door.start(run.run_id, "the-dead-node")
     attempt = run.attempt()
     attempt.steps(1, 3, mark=1)

@@ -111,7 +111,7 @@ def test_a_run_that_is_refused_is_named_and_the_rest_goes_on(tracker: Tracker, j
     other = finished(journals)
     done = sync(tracker.url, journals)
     assert done.exit_code == exits.REFUSED
-    assert f"run {refused.run_id} of : refused: $.experiment" in done.output
+    assert f"run {refused.run_id} of : refused: $.meant.experiment" in done.output
     assert f"not all was taken: run {refused.run_id}" in done.output
     assert tracker.world.tags(other.run_id)[-1] == "RunCompleted"
     assert refused.folder.path.exists()

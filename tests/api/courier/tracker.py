@@ -18,6 +18,7 @@ from runledger.api.app import create_app
 from runledger.api.backend import backend_over
 from runledger.api.cli.preflight import free_port
 from runledger.api.settings import ApiSettings
+from runledger.projections.runner import Runner
 from runledger.tracker.aggregates.run import LoseAttempt, RequestCancellation
 from runledger.tracker.blobs import Blobs
 from runledger.tracker.ids import RunId, run_stream
@@ -65,6 +66,11 @@ class Tracker:
         serving = asyncio.create_task(self._server.serve())
         started.set()
         await serving
+
+    def project(self) -> None:
+        """What the projections process does, once: the API reads runs from what it makes."""
+        runner = Runner(self.world.log, self.backend.views.engine)
+        runner.catch_up()
 
     def stop(self) -> None:
         """Its databases are left to the next `start`."""

@@ -12,7 +12,7 @@ import pytest
 
 import runledger
 from runledger.api.tracking import beginning
-from runledger.api.tracking.folders import RunFolder, run_folders
+from runledger.api.tracking.folders import ControlFile, RunFolder, run_folders, write_file
 from tests.api.tracking.conftest import Runs
 from tests.system.installation import until
 
@@ -266,3 +266,62 @@ def test_copies_that_a_killed_attempt_had_not_finished_are_cleared_away(runs: Ru
     with runledger.run("adding", resume=True) as run:
         assert run.checkpoint_step == 5
     assert not unfinished.exists()
+
+
+class TestNewOnThisMachine:
+    """A run that was named may have begun on another."""
+
+    def test_says_that_it_begins_from_nothing_and_what_becomes_of_it(
+        self,
+        runs: Runs,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.delenv("RUNLEDGER_OFFLINE")
+        monkeypatch.setattr("runledger.api.tracking.run._start_courier", lambda *_: None)
+        with runledger.run("adding", id="a" * 32, resume=True, url="http://127.0.0.1:9") as run:
+            assert run.checkpoint_folder is None
+        assert "begins from nothing, as this machine does not know it" in capsys.readouterr().err
+        (warned,) = [each.message for each in caplog.records if each.name == "runledger"]
+        assert f"run {'a' * 32} begins from nothing" in warned
+        assert "http://127.0.0.1:9" in warned
+        assert "the run's next attempt" in warned
+        assert runs.attempts()[0].read().is_unasked
+
+    def test_offline_it_is_no_warning(
+        self, runs: Runs, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with runledger.run("adding", id="a" * 32, resume=True):
+            pass
+        assert "whether the tracker does is not known (the run is offline)" in capsys.readouterr().err
+        assert not caplog.records
+        assert runs.attempts()[0].read().is_unasked
+
+    def test_one_that_is_not_named_by_an_id_is_a_run_of_its_own(
+        self, runs: Runs, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with runledger.run("adding", name="x", resume=True):
+            pass
+        assert "begins, as this machine knows none to go on with" in capsys.readouterr().err
+        assert not runs.attempts()[0].read().is_unasked
+
+
+def test_what_an_attempt_went_on_from_is_written_down(runs: Runs, state: Path) -> None:
+    fail(state)
+    with runledger.run("adding", resume=True) as run:
+        begun = runs.attempts()[-1].read()
+    assert begun.resumed_from is not None
+    assert begun.resumed_from.step == run.checkpoint_step == 5
+    assert (runs.attempts()[0].staged / begun.resumed_from.digest).exists()
+
+
+def test_what_people_have_to_know_is_said_once(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("runledger.api.tracking.control.LOOK_SECONDS", 0)
+    with runledger.run("adding") as run:
+        write_file(runs.attempts()[0].control, ControlFile(notice="kept as another run"))
+        assert not run.should_stop()
+        assert not run.should_stop()
+    assert [record.message for record in caplog.records] == ["kept as another run"]
