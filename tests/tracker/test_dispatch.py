@@ -206,7 +206,7 @@ def test_eight_threads_that_decide_at_once_lose_nothing() -> None:
         barrier.wait()
         dispatcher(log).dispatch(TagRun(run_id=R, added={str(number): "x"}), ME)
 
-    threads = [threading.Thread(target=tag, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=tag, args=(number,), daemon=True) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

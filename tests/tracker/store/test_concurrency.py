@@ -51,13 +51,14 @@ def run_all(*jobs: Callable[[], None]) -> None:
         except BaseException as problem:
             errors.append(problem)
 
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    threads = [threading.Thread(target=run, args=(job,), daemon=True) for job in jobs]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(120)
     if errors:
         raise errors[0]
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def dawdle(log: Log, stream: str, version: int, count: int, seconds: float, keep: bool) -> None:

@@ -65,9 +65,9 @@ def test_of_two_consumers_of_one_name_only_one_gets_on(ledger: Engine) -> None:
                 continue
             taken.append(position + 1)
 
-    consumers = [threading.Thread(target=consume) for _ in range(2)]
+    consumers = [threading.Thread(target=consume, daemon=True) for _ in range(2)]
     for consumer in consumers:
         consumer.start()
     for consumer in consumers:
-        consumer.join()
+        consumer.join(120)
     assert sorted(taken) == list(range(1, 101))

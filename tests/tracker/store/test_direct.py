@@ -54,7 +54,7 @@ def test_a_few_connections_are_kept_for_reading_and_no_more(ledger: Engine) -> N
         together.wait(10)
         readers._give_back(direct, is_whole=True)
 
-    threads = [threading.Thread(target=read) for _ in range(2 * KEPT_FOR_READING)]
+    threads = [threading.Thread(target=read, daemon=True) for _ in range(2 * KEPT_FOR_READING)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -97,7 +97,7 @@ def test_a_transaction_gets_its_turn_beside_a_writer_that_goes_on_and_on(
         while not stop.is_set():
             version = log.append(to("run-1", version))
 
-    busy = threading.Thread(target=keep_busy)
+    busy = threading.Thread(target=keep_busy, daemon=True)
     busy.start()
     try:
         begin = time.monotonic()

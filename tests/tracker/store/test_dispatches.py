@@ -128,11 +128,11 @@ def test_concurrent_claimers_get_different_rows(ledger: Engine) -> None:
                 assert dispatches.mark_claimed(conn, found.stream, found.attempt)
             claimed.append(found.stream)
 
-    workers = [threading.Thread(target=work) for _ in range(6)]
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(6)]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join()
+        worker.join(120)
     assert sorted(claimed) == sorted(f"run-{number}" for number in range(1, 41))
 
 

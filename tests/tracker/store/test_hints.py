@@ -43,7 +43,7 @@ def append_and_ring(log: Log) -> None:
 
 
 def test_an_append_wakes_who_waits(log: Log, given: Hints) -> None:
-    appending = threading.Thread(target=append_and_ring, args=(log,))
+    appending = threading.Thread(target=append_and_ring, args=(log,), daemon=True)
     assert seconds_until_woken(given, appending) < SECONDS / 2
 
 

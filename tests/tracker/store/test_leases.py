@@ -133,9 +133,9 @@ def test_of_many_claimers_one_wins(ledger: Engine) -> None:
         if epoch is not None:
             won.append(epoch)
 
-    claimers = [threading.Thread(target=compete, args=(number,)) for number in range(8)]
+    claimers = [threading.Thread(target=compete, args=(number,), daemon=True) for number in range(8)]
     for claimer in claimers:
         claimer.start()
     for claimer in claimers:
-        claimer.join()
+        claimer.join(120)
     assert won == [2]
