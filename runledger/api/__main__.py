@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -83,6 +84,8 @@ async def serve(settings: ApiSettings, backend: Backend) -> None:
         websockets=False,
         log_enabled=False,
     )
+    gc.collect()
+    gc.freeze()  # what is there now stays: collections that look at all of it would stop the loop for long
     loop = asyncio.get_running_loop()
     serving = asyncio.create_task(server.serve())
 

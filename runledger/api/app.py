@@ -28,6 +28,7 @@ from runledger.api.http.parameters import LAST_POSITION, bounds
 from runledger.api.rest import UNVERSIONED, VERSIONED
 from runledger.api.rest.fast_lane import FastLane
 from runledger.api.settings import ApiSettings, names
+from runledger.tracker.envelope import Metadata
 
 API = "/api/v1"
 
@@ -49,7 +50,7 @@ def create_litestar(backend: Backend) -> Litestar:
         lifespan=[_closing],
         dependencies={
             "backend": Provide(provide_backend, sync_to_thread=False),
-            "metadata": Provide(metadata_of, sync_to_thread=False),
+            "metadata": Provide(provide_metadata, sync_to_thread=False),
             "views": Provide(provide_views),
         },
         guards=[check_content_type, check_nulls],
@@ -81,6 +82,11 @@ def cors_of(settings: ApiSettings) -> CORSConfig | None:
 def provide_backend(state: State) -> Backend:
     backend: Backend = state.backend
     return backend
+
+
+def provide_metadata(request: Request[str, Any, State], backend: GivenBackend) -> Metadata:
+    """Asks for the backend to be given after it: what it can give at a time, Litestar gives in tasks."""
+    return metadata_of(request)
 
 
 async def provide_views(

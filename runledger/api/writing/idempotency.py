@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 from litestar.params import HeaderParameter
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from runledger.api.errors import ApiError, KeyReused
@@ -43,6 +43,9 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _done = msgspec.json.Decoder(Done)
+_FIND = select(table).where(table.c.holder == bindparam("holder"), table.c.key == bindparam("key"))
+_CLAIM = insert(table).values(created_at=now_micros())
+"""Put together once: that takes longer than to execute them."""
 
 
 def fingerprint(request: msgspec.Struct) -> str:
@@ -51,7 +54,7 @@ def fingerprint(request: msgspec.Struct) -> str:
 
 def find(conn: Connection, holder: str, key: str, print_: str) -> Done | None:
     """What was done under this key. Raises `KeyReused` where that was asked for with another body."""
-    row = conn.execute(select(table).where(table.c.holder == holder, table.c.key == key)).one_or_none()
+    row = conn.execute(_FIND, {"holder": holder, "key": key}).one_or_none()
     if row is None:
         return None
     if row.fingerprint != print_:
@@ -61,8 +64,9 @@ def find(conn: Connection, holder: str, key: str, print_: str) -> Done | None:
 
 def claim(conn: Connection, holder: str, key: str, print_: str, done: Done) -> None:
     """Within the append. Raises `KeyTaken`, which undoes the append."""
-    values = {"holder": holder, "key": key, "fingerprint": print_, "status": 201}
+    body = msgspec.json.encode(done)
+    values = {"holder": holder, "key": key, "fingerprint": print_, "status": 201, "body": body}
     try:
-        conn.execute(insert(table).values(**values, body=msgspec.json.encode(done), created_at=now_micros()))
+        conn.execute(_CLAIM, values)
     except IntegrityError:
         raise KeyTaken from None
