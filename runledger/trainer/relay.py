@@ -6,6 +6,8 @@ where it was not noted down: a message only wakes, so a second one is harmless.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 
 from runledger.tracker.aggregates import registry
@@ -35,6 +37,8 @@ ASKING = (RunRequested.tag, RunRetried.tag, RunResumed.tag)
 ENDING = (RunCancelled.tag, RunPaused.tag, RunCompleted.tag, RunFailed.tag)
 STRIDE = 1_000
 """The cursor moves without need only once so many positions have passed."""
+LOOK_SECONDS = 5.0
+"""How often rows that wait are looked for without need: another relay may have died before it sent them."""
 
 Send = Callable[[Dispatch], None]
 
@@ -42,9 +46,11 @@ Send = Callable[[Dispatch], None]
 class Relay:
     """Any number of them may run on one log: the cursor moves by compare-and-set."""
 
-    def __init__(self, log: Log, send: Send) -> None:
+    def __init__(self, log: Log, send: Send, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
         self._send = send
+        self._clock = clock
+        self._look_at = -math.inf
         self._cursor: int | None = None
         self._scanned = 0
 
@@ -55,6 +61,8 @@ class Relay:
         except CursorMoved:
             self._cursor = None
             moved = True
+        if not moved and self._clock() < self._look_at:
+            return False
         return self._send_waiting() or moved
 
     def _take(self) -> bool:
@@ -92,11 +100,14 @@ class Relay:
         return state
 
     def _send_waiting(self) -> bool:
+        self._look_at = -math.inf
         with read(self._log.engine) as conn:
             waiting = dispatches.pending(conn)
         for row in waiting:
             send(self._log, self._send, row)
             prometheus.SENT.labels("new").inc()
+        if not waiting:
+            self._look_at = self._clock() + LOOK_SECONDS
         return bool(waiting)
 
 

@@ -22,9 +22,10 @@ from runledger.tracker.spec import DeviceRequest
 from runledger.tracker.store import dispatches
 from runledger.tracker.store.cursors import read_cursor
 from runledger.tracker.store.dispatches import Dispatch
-from runledger.tracker.store.engine import read
+from runledger.tracker.store.engine import read, write
 from runledger.tracker.store.tables import cursors
-from runledger.trainer.relay import Relay
+from runledger.tracker.store.tables import dispatches as dispatch_rows
+from runledger.trainer.relay import LOOK_SECONDS, Relay
 from tests.trainer.world import SOMEBODY, World
 
 
@@ -174,3 +175,29 @@ def test_an_idle_relay_reads_no_page(world: World, monkeypatch: pytest.MonkeyPat
     monkeypatch.delattr(world.log.__class__, "tail")
     assert not relay.step()
     assert len(broker.sent) == 1
+
+
+def test_what_another_relay_left_unsent_is_found_without_an_event(world: World) -> None:
+    run_id = world.request()
+    now, broker = [0.0], Broker()
+    relay = Relay(world.log, broker.send, clock=lambda: now[0])
+    relay_all(relay)
+    with write(world.engine) as conn:
+        conn.execute(dispatch_rows.update().values(sent_at=None))
+    assert not relay.step()
+    now[0] = LOOK_SECONDS
+    assert relay.step()
+    assert broker.sent == [(run_stream(run_id), 1)] * 2
+
+
+def test_what_a_broker_would_not_take_is_sent_with_the_next_step(world: World) -> None:
+    broker = Broker()
+    relay = Relay(world.log, broker.send, clock=lambda: 0.0)
+    relay_all(relay)
+    run_id = world.request()
+    broker.is_away = True
+    with pytest.raises(ConnectionError):
+        relay.step()
+    broker.is_away = False
+    assert relay.step()
+    assert broker.sent == [(run_stream(run_id), 1)]
