@@ -129,7 +129,7 @@ def evaluate(report: Report) -> Overhead:
         processor=shift_of(processor).value,
         step_ms=step_ms,
         microseconds=shift.value / 100 * step_ms * 1e3,
-        writer_microseconds=report.writer_seconds / report.logged_steps * 1e6,
+        writer_microseconds=report.writer_seconds / report.written_steps * 1e6,
     )
 
 

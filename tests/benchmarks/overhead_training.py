@@ -72,7 +72,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     none: list[Block]
     logged: list[Block]
     writer_seconds: float
-    """Processor time that the thread which writes the journal took for all logged steps."""
+    """Processor time that the thread which writes the journal took for `written_steps`."""
+    written_steps: int
+    """The logged ones but for those of the first block."""
 
 
 def train(spec: OverheadSpec, context: Context) -> Mapping[str, float]:
@@ -92,6 +94,7 @@ def measure(spec: OverheadSpec, log: Log) -> Report:
     random.Random(spec.seed).shuffle(first)
     for is_logged in (True, False):
         blocks.run(is_logged=is_logged)
+    before, steps_before = _writer_seconds(), blocks.logged_steps
     none: list[Block] = []
     logged: list[Block] = []
     for is_logged in first:
@@ -103,7 +106,8 @@ def measure(spec: OverheadSpec, log: Log) -> Report:
         logged_steps=blocks.logged_steps,
         none=none,
         logged=logged,
-        writer_seconds=_writer_seconds(),
+        writer_seconds=_writer_seconds() - before,
+        written_steps=blocks.logged_steps - steps_before,
     )
 
 
