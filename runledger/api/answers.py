@@ -419,6 +419,12 @@ class MlflowHealth(ConsumerHealth, frozen=True, kw_only=True):
     quarantined: list[QuarantinedRun] = []
 
 
+class SealHealth(ConsumerHealth, frozen=True, kw_only=True):
+    """The consumer that seals the log; `position` is how far the last seal reaches, made at `sealed_at`."""
+
+    sealed_at: datetime | None
+
+
 class WorkerHealth(msgspec.Struct, frozen=True, kw_only=True):
     worker_id: str
     state: str
@@ -445,6 +451,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     projections: list[ConsumerHealth]
     mlflow: MlflowHealth | None
     """None before the sink has run for the first time."""
+    seal: SealHealth
     workers: list[WorkerHealth]
     leases: list[LeaseHealth]
     queued: int

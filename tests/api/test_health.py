@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete, update
 
 from runledger.projections.mlflow.state import RunState, SinkState
 from runledger.tracker.ids import RunId, new_id, run_stream
+from runledger.tracker.seal.place import Place
+from runledger.tracker.seal.rows import note_problem
+from runledger.tracker.seal.sealer import Sealer, seal_all
 from runledger.tracker.store import dispatches, leases
 from runledger.tracker.store.dispatches import Dispatch
 from runledger.tracker.store.engine import write
@@ -25,6 +30,21 @@ def test_health_tells_lag_workers_and_queue(api_on_each: Api) -> None:
     after = api_on_each.get("/health")
     assert (after["position"], {each["lag"] for each in after["projections"]}) == (head, {0})
     assert [worker["worker_id"] for worker in after["workers"]] == ["w1"]
+
+
+def test_health_tells_how_far_the_log_is_sealed_and_why_it_is_not(api: Api, tmp_path: Path) -> None:
+    api.launch()
+    log = api.backend.log
+    place = Place(f"file://{tmp_path / 'seals'}", log.log_id)
+    assert seal_all(Sealer(log, place, Ed25519PrivateKey.generate())) == 1
+    api.launch()
+    seal = api.get("/health")["seal"]
+    assert (seal["position"], seal["position"] + seal["lag"]) == (log.head() - 1, log.head())
+    assert seal["sealed_at"] is not None
+
+    note_problem(api.backend.ledger, "position 1: it is missing")
+    health = api.get("/health")
+    assert health["problems"] == ["sealer has stopped: position 1: it is missing"]
 
 
 def test_a_missing_worker_degrades_the_health(api: Api) -> None:

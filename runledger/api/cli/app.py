@@ -14,6 +14,7 @@ from runledger.api import client
 from runledger.api.cli import exits
 from runledger.api.cli.exits import EXIT_STATUSES
 from runledger.tracker.errors import BadInput, BadSetting, NotFound, Refused, StoreUnavailable, TrackerError
+from runledger.tracker.seal.errors import Contradicted, ExportInvalid, NotSealed, SealError
 
 COMMANDS: Mapping[str, str] = {
     "up": "runledger.api.cli.up",
@@ -27,6 +28,10 @@ COMMANDS: Mapping[str, str] = {
     "try": "runledger.api.cli.try_",
     "migrate": "runledger.api.cli.databases",
     "token": "runledger.api.cli.tokens",
+    "verify": "runledger.api.cli.verify",
+    "export": "runledger.api.cli.export",
+    "seal": "runledger.api.cli.seal",
+    "restored": "runledger.api.cli.seal",
     "doctor": "runledger.api.cli.doctor",
 }
 """Each command and the module that holds it; only the one that is asked for is imported."""
@@ -44,6 +49,10 @@ _EXITS: tuple[tuple[type[Exception], type[exits.Exit]], ...] = (
     (BadInput, exits.BadUsage),
     (NotFound, exits.BadUsage),
     (Refused, exits.Refused),
+    (Contradicted, exits.Altered),
+    (ExportInvalid, exits.Altered),
+    (NotSealed, exits.Refused),
+    (SealError, exits.SetupProblem),
     (TrackerError, exits.ServerFault),
 )
 

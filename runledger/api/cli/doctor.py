@@ -12,6 +12,7 @@ from typing import Literal
 import click
 import msgspec
 import psutil
+from sqlalchemy.exc import DBAPIError
 
 from runledger.api.cli import installed, memory, preflight
 from runledger.api.cli.connection import connect
@@ -22,8 +23,9 @@ from runledger.api.cli.settings import UpSettings
 from runledger.api.client import ClientError
 from runledger.migrations import current, newest
 from runledger.tracker.errors import TrackerError
+from runledger.tracker.seal.state import seal_state
 from runledger.tracker.settings import StorageSettings, load
-from runledger.tracker.store.engine import open_ledger, open_views, target_of
+from runledger.tracker.store.engine import open_ledger, open_views, read, target_of
 
 MARKS = {"ok": "✓", "note": "·", "bad": "✗"}
 
@@ -51,6 +53,7 @@ def doctor(output: Output) -> None:
         _examine("data folder", lambda: _look_at_data(storage)),
         _examine("ledger", lambda: _look_at_database(storage, "ledger")),
         _examine("views", lambda: _look_at_database(storage, "views")),
+        _look_at_seal(storage),
         *_look_at_recipes(),
         _look_at_api(),
         _look_at_mlflow(settings),
@@ -89,6 +92,21 @@ def _look_at_database(storage: StorageSettings, side: str) -> str:
         return f"{target_of(engine)} at revision {revision}"
     finally:
         engine.dispose()
+
+
+def _look_at_seal(storage: StorageSettings) -> Finding:
+    """Bad only where the log contradicts its seals; a database that is not there has been told of."""
+    engine = open_ledger(storage.ledger)
+    try:
+        if engine.url.get_backend_name() == "sqlite" and not preflight.is_file(engine.url.database):
+            return Finding(subject="seal", verdict="note", words="nothing is sealed yet")
+        with read(engine) as conn:
+            state = seal_state(conn)
+    except (TrackerError, DBAPIError) as problem:
+        return Finding(subject="seal", verdict="note", words=f"cannot be told: {problem}")
+    finally:
+        engine.dispose()
+    return Finding(subject="seal", verdict="bad" if state.problem else "ok", words=state.words)
 
 
 def _look_at_recipes() -> list[Finding]:

@@ -6,7 +6,8 @@ Exit (click.ClickException)
 ├── NotReachable         3
 ├── Refused              4
 ├── SetupProblem         5
-└── ServerFault          6
+├── ServerFault          6
+└── Altered              7
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ NOT_REACHABLE = 3
 REFUSED = 4
 SETUP_PROBLEM = 5
 SERVER_FAULT = 6
+ALTERED = 7
 INTERRUPTED = 130
 
 EXIT_STATUSES: Mapping[int, str] = {
@@ -32,6 +34,7 @@ EXIT_STATUSES: Mapping[int, str] = {
     REFUSED: "understood and refused: not allowed in the state things are in, or without a valid token",
     SETUP_PROBLEM: "this machine is not ready: data folder, disk, port, database, MLflow or a setting",
     SERVER_FAULT: "a fault in Runledger itself; its log says more",
+    ALTERED: "the log or the export is not what was written and sealed; the message names the first place",
     INTERRUPTED: "interrupted from the keyboard",
 }
 
@@ -76,3 +79,9 @@ class ServerFault(Exit):
     """Runledger is at fault."""
 
     exit_code = SERVER_FAULT
+
+
+class Altered(Exit):
+    """What was verified is not what was written and sealed."""
+
+    exit_code = ALTERED

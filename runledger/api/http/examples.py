@@ -226,6 +226,7 @@ HEALTH = answers.Health(
     position=4711,
     projections=[answers.ConsumerHealth(name="runs", position=4711, lag=0)],
     mlflow=answers.MlflowHealth(name="mlflow", position=4700, lag=11),
+    seal=answers.SealHealth(name="sealer", position=4711, lag=0, sealed_at=AT),
     workers=[answers.WorkerHealth(worker_id="gpu-1", state="idle", seen_at=AT, is_missing=False)],
     leases=[],
     queued=0,

@@ -14,12 +14,14 @@ from runledger.api.answers import (
     LeaseHealth,
     MlflowHealth,
     QuarantinedRun,
+    SealHealth,
     WorkerHealth,
 )
 from runledger.api.backend import Backend
 from runledger.api.reading.shapes import shaped
 from runledger.projections import positions
 from runledger.projections.mlflow import state as mlflow
+from runledger.tracker.seal.state import seal_state
 from runledger.tracker.store import announcements, leases
 from runledger.tracker.store import dispatches as queue
 from runledger.tracker.store.announcements import Worker
@@ -42,7 +44,8 @@ def health_of(backend: Backend) -> Health:
         silent = len(leases.expired(conn))
         queued = _queued(conn)
         unserved = list(_unserved(conn, announced))
-    consumers = [*projections, *([sink] if sink else [])]
+        seal = _seal(conn)
+    consumers = [*projections, *([sink] if sink else []), seal]
     refused = sink.quarantined if sink else []
     problems = [*_lags(consumers), *_refusals(refused), *_absences(workers, queued, silent), *unserved]
     return Health(
@@ -51,6 +54,7 @@ def health_of(backend: Backend) -> Health:
         position=head,
         projections=projections,
         mlflow=sink,
+        seal=seal,
         workers=workers,
         leases=held,
         queued=queued,
@@ -114,6 +118,17 @@ def _sink(conn: Connection, head: int) -> MlflowHealth | None:
         lag=status.lag(head),
         stopped=status.problem or None,
         quarantined=[shaped(each, QuarantinedRun) for each in status.quarantined],
+    )
+
+
+def _seal(conn: Connection) -> SealHealth:
+    state = seal_state(conn)
+    return SealHealth(
+        name="sealer",
+        position=state.size,
+        lag=max(0, state.head - state.size),
+        stopped=state.problem,
+        sealed_at=state.sealed_at,
     )
 
 

@@ -16,6 +16,7 @@ from runledger.tracker.seal.errors import Contradicted
 from runledger.tracker.seal.notes import open_note
 from runledger.tracker.seal.place import Place
 from runledger.tracker.seal.sealer import Sealer
+from runledger.tracker.seal.state import seal_state
 from runledger.tracker.store import leases
 from runledger.tracker.store.engine import read, write
 from runledger.tracker.store.log import Log
@@ -250,14 +251,14 @@ def test_what_stands_in_the_way_is_said_and_forgotten_once_it_is_gone(history: H
     refusing = Stopping(history.log, history.place, KEY, clock=CLOCK)
     refusing.run(stop, 0.01)
     with read(history.log.engine) as conn:
-        state = rows.seal_state(conn)
+        state = seal_state(conn)
     assert (state.size, state.problem is not None) == (2, True)
     assert "outside does not hold" in str(state.problem)
 
     shutil.copy(saved, path)
     refusing.run(_cleared(stop), 0.01)
     with read(history.log.engine) as conn:
-        state = rows.seal_state(conn)
+        state = seal_state(conn)
     assert (state.size, state.problem) == (3, None)
 
 
