@@ -5,6 +5,7 @@ jax is never imported here: what it says of its devices is asked once the recipe
 
 from __future__ import annotations
 
+import email.parser  # noqa: F401 — `importlib.metadata` would import it when first asked, in whatever thread
 import hashlib
 import os
 import platform

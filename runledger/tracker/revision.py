@@ -10,19 +10,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import select
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
 
+from runledger.tracker.programs import start_program
 from runledger.tracker.redaction import MAX_LINE_BYTES, Redactor
 
 MAX_DIFF_BYTES = 1 << 20
 MAX_UNTRACKED = 1_000
 CODE_SUFFIXES = (".py", ".pyx", ".ipynb", ".sh", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp", ".rs")
 MAX_ANSWER_BYTES = 16 << 20
+CHUNK_BYTES = 1 << 16
+LOOK_SECONDS = 0.05
 GIT_SECONDS = 10.0
 """For each question: a repository on a slow disk has no say in how long a training takes to begin."""
 REFRAIN = ("-c", "diff.relative=false", "-c", "core.fsmonitor=false", "-c", "core.quotePath=true")
@@ -46,7 +49,7 @@ def difference(source: Path, environ: Mapping[str, str]) -> bytes:
     words = ("diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color")
     try:
         with _Git(source, *words) as git:
-            for line in Redactor(environ).lines(_lines(git.output)):
+            for line in Redactor(environ).lines(_lines(git.answer())):
                 kept.add(line)
     except OSError as problem:
         return _note(str(problem))
@@ -91,12 +94,11 @@ class _Git:
 
     def __init__(self, source: Path, *words: str) -> None:
         self._words = ["git", *REFRAIN, "-C", str(source.parent), *words]
-        self._is_late = False
-        self.output: IO[bytes]
+        self._deadline = time.monotonic() + GIT_SECONDS
         self.problem: str | None = None
 
     def __enter__(self) -> _Git:
-        self._process = subprocess.Popen(
+        self._process = start_program(
             self._words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -104,51 +106,73 @@ class _Git:
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
             start_new_session=True,
         )
-        assert self._process.stdout is not None
-        self.output = self._process.stdout
-        self._timer = threading.Timer(GIT_SECONDS, self._end)
-        self._timer.daemon = True
-        self._timer.start()
         return self
 
-    def _end(self) -> None:
-        self._is_late = True
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
     def __exit__(self, *error: object) -> None:
-        if error[0] is not None:
-            self._end()
-        self.output.close()
-        status = self._process.wait()
-        self._timer.cancel()
-        if self._is_late:
-            self.problem = f"git took longer than {GIT_SECONDS:.0f} s"
-        elif status:
-            self.problem = f"git ended with status {status}"
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.wait() and self.problem is None:
+            self.problem = f"git ended with status {self._process.returncode}"
+
+    def answer(self) -> Iterator[bytes]:
+        """In pieces, until git has ended: a forked child of this process may hold on to its pipe for ever."""
+        assert self._process.stdout is not None
+        pipe = self._process.stdout.fileno()
+        waiting = select.poll()
+        waiting.register(pipe, select.POLLIN)
+        while time.monotonic() < self._deadline:
+            has_ended = self._process.poll() is not None
+            if waiting.poll(0 if has_ended else LOOK_SECONDS * 1000):
+                if not (piece := os.read(pipe, CHUNK_BYTES)):
+                    self._wait()
+                    return
+                yield piece
+            elif has_ended:
+                return
+        self.problem = f"git took longer than {GIT_SECONDS:.0f} s"
+
+    def _wait(self) -> None:
+        """It has said all; its status is yet to come."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(self._deadline - time.monotonic(), 0.1))
 
 
 def _ask(source: Path, *words: str) -> bytes | None:
+    """All of a short answer."""
     try:
         with _Git(source, *words) as git:
-            answer = git.output.read(MAX_ANSWER_BYTES)
+            pieces, size = [], 0
+            for piece in git.answer():
+                pieces.append(piece)
+                size += len(piece)
+                if size > MAX_ANSWER_BYTES:
+                    return None
     except OSError:
         return None
-    return answer if git.problem is None else None
+    return b"".join(pieces) if git.problem is None else None
 
 
-def _lines(output: IO[bytes]) -> Iterator[bytes]:
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Each with its end; in the place of one that is too long, how long it is."""
-    while line := output.readline(MAX_LINE_BYTES):
-        if line.endswith(b"\n") or len(line) < MAX_LINE_BYTES:
-            yield line
-            continue
-        size = len(line)
-        while more := output.readline(MAX_LINE_BYTES):
-            size += len(more)
-            if more.endswith(b"\n"):
-                break
-        yield _note(f"a line of {size} bytes left out")
+    parts: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        for part in piece.splitlines(keepends=True):
+            size += len(part)
+            if size <= MAX_LINE_BYTES:
+                parts.append(part)
+            if part.endswith(b"\n"):
+                yield _whole(parts, size)
+                parts, size = [], 0
+    if size:
+        yield _whole(parts, size)
+
+
+def _whole(parts: list[bytes], size: int) -> bytes:
+    return b"".join(parts) if size <= MAX_LINE_BYTES else _note(f"a line of {size} bytes left out")
 
 
 def _untracked(source: Path) -> bytes:

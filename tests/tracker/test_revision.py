@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -160,3 +161,39 @@ def test_the_difference_is_kept_back_where_it_is_not_wanted(
     monkeypatch.setenv("RUNLEDGER_CODE_DIFF", "perhaps")
     with pytest.raises(BadSetting, match="RUNLEDGER_CODE_DIFF"):
         environment.code_revision(repository.script)
+
+
+def test_a_forked_child_that_holds_on_to_its_pipe_is_not_waited_for(repository: Repository) -> None:
+    """A worker of a data loader lives as long as the training."""
+    script = f"""
+import os, pathlib, sys, threading, time
+from runledger.tracker import environment, revision
+
+enter = revision._Git.__enter__
+reading, writing = os.pipe()
+children = []
+
+def forked(git):
+    enter(git)
+    if (child := os.fork()) == 0:
+        os.read(reading, 1)
+        os._exit(0)
+    children.append(child)
+    return git
+
+revision._Git.__enter__ = forked
+began = time.monotonic()
+commit, found = environment.code_revision(pathlib.Path({str(repository.script)!r}))
+print(commit, found.decode(), time.monotonic() - began < revision.GIT_SECONDS)
+os.write(writing, b"x" * len(children))
+for child in children:
+    os.waitpid(child, 0)
+"""
+    repository.script.write_text("rate = 0.2\n")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(repository.git("rev-parse", "HEAD"))
+    assert "+rate = 0.2" in done.stdout
+    assert done.stdout.endswith("True\n")

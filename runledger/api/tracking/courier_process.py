@@ -13,6 +13,7 @@ import threading
 
 from runledger.api.tracking.folders import RunFolder
 from runledger.api.tracking.settings import TrackingSettings
+from runledger.tracker.programs import start_program
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class CourierProcess:
         if not sys.executable or getattr(sys, "frozen", False):  # which would be the training once more
             raise FileNotFoundError("this program has no executable of Python")
         with self._folder.courier_log.open("ab") as log:
-            return subprocess.Popen(
+            return start_program(
                 [sys.executable, "-P", "-m", "runledger.api.courier", str(self._folder.path)],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -1,6 +1,9 @@
 """What a run executes on, found out beside the training: to look takes longer than a step.
 
 Told once the training has logged something, or ends: by then it has imported what it uses.
+
+The thread imports nothing: a child that is forked while a thread imports inherits the lock of that module,
+and waits for it for ever.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from runledger.tracker import environment
 from runledger.tracker.journal import Environment
 from runledger.tracker.staging import Staging
 
@@ -48,8 +52,6 @@ class Surroundings:
         self._thread.join(WAIT_SECONDS)
 
     def _observe(self) -> None:
-        from runledger.tracker import environment  # what it imports would make every `runledger.run` slower
-
         try:
             revision, diff_digest = self._code()
             self._is_due.wait()
@@ -66,8 +68,6 @@ class Surroundings:
             logger.warning("what the run executes on is not recorded: %r", problem)
 
     def _code(self) -> tuple[str | None, str | None]:
-        from runledger.tracker import environment
-
         script = main_script()
         if script is None:
             return None, None

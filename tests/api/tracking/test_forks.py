@@ -172,3 +172,26 @@ with runledger.run("forks", name="parent"):
         for attempt in runs.attempts()
     }
     assert sorted(names.values()) == ["completed", "failed"]
+
+
+def test_a_child_waits_for_no_import_of_a_thread_that_it_does_not_have(runs: Runs) -> None:
+    """It is forked as soon as may be, and finds out what it executes on as its parent does."""
+    answer = runs.run(
+        """
+loaded = set()
+for name in ("first", "second"):
+    run = runledger.run("forks", name=name)
+    if (child := os.fork()) == 0:
+        with runledger.run("forks", name=f"child of the {name}") as run:
+            run.log({"loss": 1}, step=1)
+        os._exit(0)
+    loaded |= set(sys.modules)
+    assert os.waitpid(child, 0)[1] == 0
+    run.end()
+print(*set(sys.modules) - loaded)
+"""
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "\n"
+    told = [type(record).__name__ for attempt in runs.attempts() for record in runs.records(attempt)]
+    assert told.count("Environment") == told.count("Ended") == 4
