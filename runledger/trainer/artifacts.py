@@ -54,11 +54,15 @@ def encode_image(pixels: NDArray[Any]) -> bytes:
     import numpy as np
     from PIL import Image
 
-    found = np.asarray(pixels)
+    try:
+        found = np.asarray(pixels)
+    except ValueError as problem:
+        raise MisusedContext(f"these are no pixels: {problem}") from None
     is_grey_or_colour = found.ndim == 2 or (found.ndim == 3 and found.shape[2] == 3)
     if not is_grey_or_colour or found.size == 0:
         raise MisusedContext(f"an image is [height, width] or [height, width, 3], not {list(found.shape)}")
-    if np.issubdtype(found.dtype, np.floating):
+    if np.issubdtype(found.dtype, np.floating) or found.dtype.name == "bfloat16":
+        found = found.astype(np.float64)
         found = np.round(np.clip(np.nan_to_num(found), 0.0, 1.0) * 255).astype(np.uint8)
     if found.dtype != np.uint8:
         raise MisusedContext(f"an image is of uint8 or of floats from 0 to 1, not of {found.dtype}")

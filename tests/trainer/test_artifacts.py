@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import msgspec
 import numpy as np
 import pytest
@@ -30,9 +31,16 @@ def test_floats_are_from_0_to_1_and_bytes_stay_as_they_are() -> None:
     assert np.array_equal(pixels_of(encode_image(colour)), colour)
 
 
+@pytest.mark.parametrize("kind", ["float16", "float32", "bfloat16"])
+def test_pixels_may_be_of_whatever_floats_a_network_gives(kind: str) -> None:
+    pixels = np.array([[0.0, 0.25, 1.0]]).astype(np.dtype(getattr(ml_dtypes, kind, kind)))
+    assert pixels_of(encode_image(pixels)).tolist() == [[0, 64, 255]]
+
+
 @pytest.mark.parametrize(
     ("pixels", "problem"),
     [
+        ([[0.0], [0.0, 1.0]], "these are no pixels"),
         (np.zeros(4), r"not \[4\]"),
         (np.zeros((2, 2, 4), np.uint8), r"not \[2, 2, 4\]"),
         (np.zeros((0, 3)), r"not \[0, 3\]"),
