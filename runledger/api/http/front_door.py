@@ -15,7 +15,6 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
@@ -54,11 +53,11 @@ class FrontDoor:
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
-            headers = Headers.from_scope(scope)
+            host, origin, authorization = _headers(scope)
             _check_address(scope)
-            self._check_host(headers.get("host", ""))
-            self._check_origin(headers.get("origin"), headers.get("host", ""))
-            scope["user"] = await self._actor(scope, headers.get("authorization"))
+            self._check_host(host)
+            self._check_origin(origin, host)
+            scope["user"] = await self._actor(scope, authorization)
         except (ApiError, TrackerError) as error:
             problems.record(error, scope["method"], scope["path"])
             await problems.send_answer(error, send)
@@ -94,6 +93,17 @@ class FrontDoor:
         if holder is None:
             raise Unauthorized("the token is not known, or was revoked")
         return f"api:{holder}"
+
+
+def _headers(scope: HTTPScope) -> tuple[str, str | None, str | None]:
+    """Host, Origin and Authorization; of one that comes twice, the first."""
+    raw = dict(reversed([*scope["headers"]]))
+    host, origin, authorization = raw.get(b"host", b""), raw.get(b"origin"), raw.get(b"authorization")
+    return (
+        host.decode("latin-1"),
+        None if origin is None else origin.decode("latin-1"),
+        None if authorization is None else authorization.decode("latin-1"),
+    )
 
 
 def _check_address(scope: HTTPScope) -> None:
