@@ -314,7 +314,7 @@ def bare_inserts(kind: str) -> Iterator[Callable[[int, float], float]]:
                 writes = [
                     [_write(stream, group * at + number) for number in range(group)] for at in range(16)
                 ]
-                transactions = ready(log.log_id, writes, tips, is_read=False)
+                transactions = ready(log.log_id, writes, tips)
                 took += sum(connection.run(transactions, threading.Barrier(1)))
                 commits += len(transactions)
             return commits * group * POINTS / took
