@@ -40,7 +40,7 @@ def courier(run: WrittenRun, url: str, **settings: str) -> Iterator[subprocess.P
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.wait(30)
 
 
 def environment(url: str, **settings: str) -> dict[str, str]:
@@ -76,7 +76,7 @@ def test_a_courier_that_is_killed_again_and_again_loses_and_doubles_nothing(
             )
             assert process.poll() is None, said(run)
             process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.wait(30)
     attempt.end("failed", error_class="ValueError")
     with courier(run, tracker_on_each.url) as process:
         assert process.wait(60) == 0, said(run)
@@ -126,7 +126,7 @@ def training(run: WrittenRun, url: str, **settings: str) -> Iterator[subprocess.
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.wait(30)
         for left in psutil.process_iter(["cmdline"]):
             if str(run.folder.path) in (left.info["cmdline"] or []):
                 left.kill()
@@ -150,7 +150,7 @@ def test_a_courier_whose_tracker_stays_away_leaves_the_rest_to_sync(run: Written
     with training(run, "http://127.0.0.1:1", flush_seconds="0.5") as process:
         until(lambda: run.folder.attempts()[0].read_control().state == "offline", 60, said(run))
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.wait(30)
         until(lambda: "`runledger sync` ships the rest" in said(run), 30, said(run))
     lock = Lock(run.folder.courier_lock)
     until(lock.acquire, 10, "the courier's end")
@@ -207,6 +207,8 @@ def test_what_another_courier_had_begun_to_remove_is_removed(tracker: Tracker, r
 
 def test_it_loads_nothing_that_only_servers_need() -> None:
     code = "import sys, runledger.api.courier.__main__; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     heavy = {"litestar", "sqlalchemy", "jax", "numpy", "fsspec", "httpx", "asyncio", "click", "rich"}
     assert heavy.isdisjoint(done.stdout.split())

@@ -35,9 +35,10 @@ def courier(run: TrackedRun) -> psutil.Process:
 def no_courier_stays() -> Iterator[None]:
     """A courier goes on trying as long as this process lives."""
     yield
-    for child in psutil.Process().children():
-        if "runledger.api.courier" in cmdline(child):
-            child.kill()
+    left = [child for child in psutil.Process().children() if "runledger.api.courier" in cmdline(child)]
+    for child in left:
+        child.kill()
+    psutil.wait_procs(left, timeout=30)
     until(lambda: not keepers(), 30, "the end of what keeps couriers alive")
 
 

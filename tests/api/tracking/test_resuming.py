@@ -158,7 +158,7 @@ with runledger.run("adding", id="a" * 32) as run:
             assert other.id != "a" * 32
     finally:
         process.kill()
-        process.communicate()
+        process.wait(30)
     with runledger.run("adding", id="a" * 32, resume=True) as run:
         assert run.attempt == 2
 
