@@ -7,6 +7,7 @@ repeats what is already so appends nothing, and then `within` does not run eithe
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -25,6 +26,8 @@ from runledger.tracker.states import Folded, States
 
 MAX_TRIES = 8
 """How often a decision is taken anew because the stream had moved on meanwhile."""
+TURN_SECONDS = 1.0
+"""Whoever has waited so long for its turn takes it: another was interrupted, or the database is slow."""
 
 State = TypeVar("State")
 
@@ -108,6 +111,31 @@ class _Pending:
         return Folded(self.version, self.last_id, size_bytes, self.state, known_at)
 
 
+class _Turns:
+    """One decision at a time on each stream, of this process: taken at once they would refuse each other.
+
+    Nothing rests on it but the number of tries. A turn is a lock that its holder has made.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[Stream, threading.Lock] = {}
+
+    def take(self, stream: Stream) -> threading.Lock:
+        mine = threading.Lock()
+        mine.acquire()
+        while (other := self._held.setdefault(stream, mine)) is not mine:
+            if other.acquire(timeout=TURN_SECONDS):
+                other.release()
+            elif self._held.get(stream) is other:
+                self._held.pop(stream, None)
+        return mine
+
+    def give_back(self, stream: Stream, mine: threading.Lock) -> None:
+        if self._held.get(stream) is mine:
+            self._held.pop(stream, None)
+        mine.release()
+
+
 class Dispatcher:
     """Takes decisions on a log. Safe to share between threads if the log is."""
 
@@ -122,6 +150,7 @@ class Dispatcher:
         self._clock = clock
         self._new_event_id = new_event_id
         self._states = States(log)
+        self._turns = _Turns()
 
     def dispatch(
         self,
@@ -191,10 +220,27 @@ class Dispatcher:
         expected_version: int | None,
         occurred_at: datetime | None,
     ) -> Dispatched:
-        if within is None:
+        if within is not None:
+            return self._dispatch_read(commands, metadata, fence, within, expected_version, occurred_at)
+        stream = registry.of(commands[0])[1]
+        turn = self._turns.take(stream)
+        try:
             done = self._dispatch_unread(commands, metadata, fence, expected_version, occurred_at)
-            if done is not None:
-                return done
+            if done is None:
+                done = self._dispatch_read(commands, metadata, fence, None, expected_version, occurred_at)
+        finally:
+            self._turns.give_back(stream, turn)
+        return done
+
+    def _dispatch_read(
+        self,
+        commands: Sequence[AnyCommand],
+        metadata: Metadata,
+        fence: Fence | None,
+        within: Callable[[Any], None] | None,
+        expected_version: int | None,
+        occurred_at: datetime | None,
+    ) -> Dispatched:
         for tries_left in reversed(range(MAX_TRIES)):
             pending = self._decide(commands, expected_version, self._states.at)
             try:

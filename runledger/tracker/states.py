@@ -75,11 +75,16 @@ class States:
             known_at = self.clock()
             folded = _fold(aggregate, NOTHING, self._log.read(stream), known_at)
         if folded is not kept and folded.version:
-            self.keep(stream, folded)
+            self._keep(stream, folded)
         return folded
 
     def keep(self, stream: Stream, folded: Folded) -> None:
-        """What a stream has come to that was just appended to."""
+        """What a stream has come to that was just appended to, unless others have got further since."""
+        kept = self._kept.get(stream)
+        if kept is None or kept.version <= folded.version:
+            self._keep(stream, folded)
+
+    def _keep(self, stream: Stream, folded: Folded) -> None:
         with self._lock:
             gone = self._kept.pop(stream, NOTHING)
             self._kept[stream] = folded

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
+from runledger.tracker import dispatch as module
 from runledger.tracker.aggregates.experiment import ArchiveExperiment, CreateExperiment, RenameExperiment
 from runledger.tracker.aggregates.registry import EXPERIMENT, RUN
 from runledger.tracker.aggregates.run import RequestCancellation, RequestRun, StartAttempt, TagRun
@@ -218,3 +219,55 @@ def test_an_archived_experiment_refuses_what_it_must_and_stays() -> None:
     log = InMemoryLog()
     dispatcher(log).dispatch_all(CREATE, ArchiveExperiment(experiment_id=X), metadata=ME)
     assert dispatcher(log).load(EXPERIMENT, X).is_archived
+
+
+class Meeting(InMemoryLog):
+    """Holds each append up until all the others wait for their turn, and counts them."""
+
+    appends = 0
+    waiting = threading.Event()
+
+    def append(self, *writes: Write, **options: Any) -> int:
+        self.appends += 1
+        self.waiting.wait(10)
+        return super().append(*writes, **options)
+
+
+def test_those_who_decide_on_one_stream_in_one_process_take_turns() -> None:
+    """Else all but one of them would be refused by the log, and again, until some give up."""
+    log = Meeting()
+    log.waiting.set()
+    shared = dispatcher(log)
+    shared.dispatch(REQUEST, ME)
+    log.waiting.clear()
+    begun = [threading.Event() for _ in range(4 * MAX_TRIES)]
+
+    def tag(number: int) -> None:
+        begun[number].set()
+        shared.dispatch(TagRun(run_id=R, added={str(number): "x"}), ME)
+
+    threads = [threading.Thread(target=tag, args=(number,), daemon=True) for number in range(len(begun))]
+    for thread, event in zip(threads, begun, strict=True):
+        thread.start()
+        assert event.wait(10)
+    log.waiting.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(shared.load(RUN, R).tags) == len(threads)
+    assert log.appends == 1 + len(threads)
+    assert not shared._turns._held
+
+
+def test_a_turn_that_nobody_gives_back_is_taken_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TURN_SECONDS", 0.01)
+    shared = dispatcher(InMemoryLog())
+    shared._turns.take(run_stream(R))
+    assert shared.dispatch(REQUEST, ME).version == 1
+    assert not shared._turns._held
+
+
+def test_a_refused_command_gives_its_turn_back() -> None:
+    shared = dispatcher(InMemoryLog())
+    with pytest.raises(NotFound):
+        shared.dispatch(RequestCancellation(run_id=R, reason=""), ME)
+    assert not shared._turns._held

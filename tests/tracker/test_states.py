@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -188,3 +189,12 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     states.at(EXPERIMENT, Stream("experiment-0"))
     assert list(states._kept) == ["experiment-11", "experiment-0"]
     assert states._kept_bytes == 2 * size_bytes
+
+
+def test_who_comes_later_with_an_earlier_state_takes_nothing_back() -> None:
+    states, stream = States(InMemoryLog()), Stream("experiment-x")
+    newer, older = (module.Folded(version, UUID(int=version), 10, None) for version in (3, 2))
+    states.keep(stream, newer)
+    states.keep(stream, older)
+    assert states._kept[stream] is newer
+    assert states._kept_bytes == 10
