@@ -32,6 +32,7 @@ from runledger.api.tracking.settings import TrackingSettings
 from runledger.projections.mlflow.settings import MlflowSettings
 from runledger.projections.runner import ProjectionSettings
 from runledger.tracker.metrics_endpoint import MetricsSettings
+from runledger.tracker.seal.settings import SealSettings
 from runledger.tracker.settings import PREFIX, CodeSettings, StorageSettings
 from runledger.trainer.settings import TrainerSettings
 
@@ -57,6 +58,7 @@ SETTINGS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("Worker", TrainerSettings),
     ("Workers, and programs that call `runledger.run`", CodeSettings),
     ("Projections", ProjectionSettings),
+    ("The log's seal: projections, `runledger verify`, `export`, `seal` and `restored`", SealSettings),
     ("MLflow sink", MlflowSettings),
     ("Commands that speak to the API", ClientSettings),
     ("`runledger up` and `runledger demo`", UpSettings),

@@ -39,7 +39,7 @@ from runledger.tracker.store.log import Log
 logger = logging.getLogger(__name__)
 
 LEASE = "sealer"
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 15.0
 POLL_SECONDS = 1.0
 REFUSED_SECONDS = 10.0
 """Rest after a contradiction: somebody may have explained it meanwhile."""
