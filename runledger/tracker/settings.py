@@ -77,7 +77,10 @@ def _convert(text: str, wanted: Any, variable: str) -> Any:
 
 def _decode(wanted: type, value: Any) -> Any:
     if wanted is Path:
-        return Path(value).expanduser()
+        try:
+            return Path(value).expanduser()
+        except RuntimeError as problem:  # nobody's home
+            raise ValueError(str(problem)) from problem
     raise NotImplementedError(f"settings of type {wanted!r}")
 
 

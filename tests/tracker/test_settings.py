@@ -90,3 +90,8 @@ def test_storage_may_lie_elsewhere() -> None:
 def test_views_lie_beside_a_ledger_on_postgresql() -> None:
     assert StorageSettings(ledger_url="postgresql://host/db").views == "postgresql://host/db"
     assert StorageSettings(data=Path("/d"), ledger_url="sqlite:////x.db").views == "sqlite:////d/views.db"
+
+
+def test_a_home_that_nobody_has_is_a_bad_setting() -> None:
+    with pytest.raises(BadSetting, match="RUNLEDGER_DATA"):
+        load(StorageSettings, {"RUNLEDGER_DATA": "~no such user/data"})

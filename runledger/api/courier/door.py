@@ -29,6 +29,8 @@ OCTETS = "application/octet-stream"
 BLOB_SECONDS = 300.0
 """A tracker that stores gigabytes answers late."""
 LARGEST = 2**62
+TIMES = range(7_258_118_400_000_000)
+"""From 1970 to 2200, in µs."""
 _EPOCH_0 = datetime(1970, 1, 1, tzinfo=UTC)
 
 T = TypeVar("T")
@@ -245,9 +247,10 @@ class Door:
         return self._connection.ask(kind, "POST", path, msgspec.json.encode(whole), headers)
 
 
-def moment(time: int) -> datetime:
-    """A journal's time, in µs since 1970, as the API takes it."""
-    return _EPOCH_0 + timedelta(microseconds=time)
+def moment(time: int) -> datetime | None:
+    """A journal's time, in µs since 1970, as the API takes it; None where the clock was so far off that it
+    does not: then it counts as happening when it is told."""
+    return _EPOCH_0 + timedelta(microseconds=time) if time in TIMES else None
 
 
 def _count(number: int | None) -> int | None:

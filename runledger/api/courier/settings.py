@@ -18,5 +18,5 @@ class CourierSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a courier may be silent before its attempt is lost."""
 
     def __post_init__(self) -> None:
-        if self.flush_seconds < 0 or not 1 <= self.lease_seconds <= 3_600:
+        if not self.flush_seconds >= 0 or not 1 <= self.lease_seconds <= 3_600:
             raise ValueError("flush_seconds must not be negative, lease_seconds from 1 to 3600")

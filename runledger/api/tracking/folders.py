@@ -233,6 +233,9 @@ class Lock:
         except BlockingIOError:
             os.close(file)
             return False
+        except OSError:
+            os.close(file)
+            raise
         if os.fstat(file).st_nlink == 0:
             os.close(file)
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))

@@ -27,6 +27,10 @@ class TrackingSettings(msgspec.Struct, frozen=True, kw_only=True):
     flush_seconds: float = 60.0
     """How long a courier tries to ship what is left after its training has ended; then `runledger sync`."""
 
+    def __post_init__(self) -> None:
+        if not self.flush_seconds >= 0:
+            raise ValueError("flush_seconds must not be negative, and a number")
+
     @property
     def address(self) -> str:
         return (self.url or f"http://{self.host}:{self.port}").rstrip("/")

@@ -90,7 +90,8 @@ class WrittenRun:
         self.folder = RunFolder(journals / self.run_id)
         self.folder.path.mkdir(parents=True)
         fields = {"experiment": "own", "name": "mine", "params": {"lr": 0.1}, "tags": {"team": "x"}}
-        write_file(self.folder.file, RunFile(run_id=self.run_id, created_at=BEGAN, **(fields | described)))
+        fields["created_at"] = BEGAN
+        write_file(self.folder.file, RunFile(run_id=self.run_id, **(fields | described)))
 
     def attempt(self, *, resume: bool = True, pid: int | None = None, **described: Any) -> Attempt:
         """`pid`: of a process that is gone, by default."""

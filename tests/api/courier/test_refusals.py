@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from runledger.api.courier.door import TIMES, moment
 from runledger.api.courier.errors import RefusedFact
-from runledger.tracker.journal import Mark, encode_frame
+from runledger.tracker.journal import Ended, Mark, Params, Points, encode_frame
 from tests.api.courier.journals import Shipping, WrittenRun, point, ship
 from tests.api.courier.tracker import Tracker, cancel
 from tests.system.installation import until
@@ -91,3 +93,48 @@ def test_a_training_goes_not_on_in_vain(tracker: Tracker, run: WrittenRun) -> No
     with pytest.raises(RefusedFact):
         ship(run, tracker.url)
     assert second.folder.read_control().stop == "cancel"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "C:/x", " ", "日本"])
+def test_an_odd_name_of_an_artifact_is_kept_or_set_aside_and_stops_nothing(
+    tracker: Tracker, run: WrittenRun, name: str
+) -> None:
+    attempt = run.attempt()
+    attempt.artifact(name, name.encode())
+    attempt.end()
+    ship(run, tracker.url)
+    told = tracker.world.tags(run.run_id)
+    assert told[-1] == "RunCompleted"
+    assert ("RunArtifactRecorded" in told) is not attempt.folder.refused.exists()
+
+
+@pytest.mark.parametrize("time", [-(2**63), -5, 2**62])
+def test_a_clock_that_is_far_off_stops_nothing(tracker: Tracker, run: WrittenRun, time: int) -> None:
+    attempt = run.attempt()
+    attempt.write(Points(step=1, time=time, values={"loss": 1.0}), Mark(number=1))
+    attempt.steps(2, 3, mark=2)
+    attempt.end()
+    ship(run, tracker.url)
+    assert tracker.world.tags(run.run_id)[-1] == "RunCompleted"
+    steps = [step for _, step, _ in tracker.world.curve(run.run_id)]
+    assert steps == ([2, 3] if attempt.folder.refused.exists() else [1, 2, 3])
+
+
+@pytest.mark.parametrize("created_at", [-1, 0, 2**60])
+def test_a_machine_that_does_not_know_the_time_can_tell_its_run(
+    tracker: Tracker, journals: Path, created_at: int
+) -> None:
+    run = WrittenRun(journals, created_at=created_at)
+    run.attempt().end()
+    ship(run, tracker.url)
+    assert tracker.world.tags(run.run_id)[-1] == "RunCompleted"
+
+
+def test_a_clock_that_is_far_off_sets_no_fact_aside(tracker: Tracker, run: WrittenRun) -> None:
+    attempt = run.attempt()
+    attempt.write(Params(time=2**61, params={"layers": 2}), Ended(time=-1, outcome="completed", step=3))
+    ship(run, tracker.url)
+    assert tracker.world.tags(run.run_id)[-2:] == ["RunParamsRecorded", "RunCompleted"]
+    last = TIMES[-1]
+    assert moment(last) == datetime(2199, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    assert moment(last + 1) is None

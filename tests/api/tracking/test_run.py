@@ -93,6 +93,8 @@ def test_a_checkpoint_that_leads_out_of_its_folder_is_misused_and_nothing_of_it_
             run.checkpoint(state, step=1)
         with pytest.raises(runledger.Misused, match="is a FIFO"):
             run.checkpoint(tmp_path / "pipe", step=1)
+        with pytest.raises(runledger.Misused, match="is a FIFO"):
+            run.artifact(tmp_path / "pipe")
         (state / "passwd").unlink()
         run.checkpoint(state, step=1)
     assert [each.step for each in runs.records() if isinstance(each, Checkpoint)] == [1]
@@ -385,4 +387,13 @@ def test_a_setting_that_does_not_fit_is_said_where_the_run_begins(
 ) -> None:
     monkeypatch.setenv("RUNLEDGER_CODE_DIFF", "perhaps")
     with pytest.raises(BadSetting, match="RUNLEDGER_CODE_DIFF"):
+        runledger.run("adding")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-1"])
+def test_a_courier_is_not_told_to_try_for_ever(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, seconds: str
+) -> None:
+    monkeypatch.setenv("RUNLEDGER_FLUSH_SECONDS", seconds)
+    with pytest.raises(BadSetting, match="flush_seconds"):
         runledger.run("adding")
