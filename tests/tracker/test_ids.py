@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 import uuid
 
@@ -47,3 +49,28 @@ def test_event_ids_differ_and_follow_the_clock() -> None:
     milliseconds = [each.int >> 80 for each in drawn]
     assert milliseconds == sorted(milliseconds)
     assert abs(milliseconds[-1] - time.time() * 1_000) < 60_000
+
+
+FORK = """
+import os, random
+from runledger.tracker.ids import new_event_id
+
+def draw():
+    print(*(new_event_id().int % 2**62 for _ in range(3)), flush=True)
+
+random.seed(7)
+if os.fork() == 0:
+    draw()
+    os._exit(0)
+os.wait()
+draw()
+"""
+
+
+def test_event_ids_are_no_others_after_a_fork_or_a_seed_of_the_training() -> None:
+    def run() -> list[str]:
+        command = [sys.executable, "-c", FORK]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+
+    drawn = run() + run()
+    assert len(drawn) == len(set(drawn)) == 12
