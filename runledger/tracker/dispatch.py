@@ -19,7 +19,7 @@ from runledger.tracker import events
 from runledger.tracker.aggregates import registry
 from runledger.tracker.aggregates.registry import Aggregate, AnyCommand
 from runledger.tracker.envelope import Fence, Metadata, NewEvent, Recorded, Write
-from runledger.tracker.errors import BadInput, NotFound, TrackerError, WrongExpectedVersion
+from runledger.tracker.errors import BadInput, Fenced, NotFound, TrackerError, WrongExpectedVersion
 from runledger.tracker.events.base import Event
 from runledger.tracker.ids import Stream, new_event_id
 from runledger.tracker.states import Folded, States
@@ -270,7 +270,7 @@ class Dispatcher:
             return None
         try:
             return self._append(pending, metadata, fence, None, occurred_at or self._clock())
-        except WrongExpectedVersion:
+        except (WrongExpectedVersion, Fenced):
             return None
 
     def _recent(self, aggregate: Aggregate[Any], stream: Stream) -> Folded:

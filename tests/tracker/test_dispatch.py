@@ -11,9 +11,17 @@ import pytest
 from msgspec.structs import replace
 
 from runledger.tracker import dispatch as module
+from runledger.tracker.aggregates.errors import RunAlreadyEnded
 from runledger.tracker.aggregates.experiment import ArchiveExperiment, CreateExperiment, RenameExperiment
 from runledger.tracker.aggregates.registry import EXPERIMENT, RUN
-from runledger.tracker.aggregates.run import RequestCancellation, RequestRun, StartAttempt, TagRun
+from runledger.tracker.aggregates.run import (
+    FailRun,
+    RecordParams,
+    RequestCancellation,
+    RequestRun,
+    StartAttempt,
+    TagRun,
+)
 from runledger.tracker.dispatch import MAX_TRIES, Dispatcher
 from runledger.tracker.envelope import Fence, Metadata, NewEvent, Write
 from runledger.tracker.errors import BadInput, Fenced, NotFound, WrongExpectedVersion
@@ -271,3 +279,17 @@ def test_a_refused_command_gives_its_turn_back() -> None:
     with pytest.raises(NotFound):
         shared.dispatch(RequestCancellation(run_id=R, reason=""), ME)
     assert not shared._turns._held
+
+
+def test_an_attempt_that_was_ended_and_fenced_off_is_refused_for_its_end() -> None:
+    """Whoever acts for it is told why, also where it decided on what it remembers from a moment ago."""
+    log, stream = InMemoryLog(), run_stream(R)
+    mine, theirs, fence = dispatcher(log), dispatcher(log), Fence(stream=stream, epoch=1)
+    log.epochs[stream] = 1
+    mine.dispatch(REQUEST, ME)
+    mine.dispatch(StartAttempt(run_id=R, attempt=1, worker="w", epoch=1), ME, fence=fence)
+    theirs.dispatch(FailRun(run_id=R, attempt=1, reason="worker-lost"), ME)
+    del log.epochs[stream]
+    with pytest.raises(RunAlreadyEnded):
+        mine.dispatch(RecordParams(run_id=R, attempt=1, params={"lr": 0.1}), ME, fence=fence)
+    assert log.version(stream) == 3
