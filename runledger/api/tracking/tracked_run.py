@@ -139,7 +139,9 @@ class TrackedRun:
         """Keep a file, or each file of a folder, under a relative name; its own by default."""
         source = _existing(path)
         under = values.artifact_path(source.name if name is None else name)
-        files = [source] if not source.is_dir() else sorted(each for each in source.rglob("*") if each.is_file())
+        files = [source]
+        if source.is_dir():
+            files = sorted(each for each in source.rglob("*") if each.is_file())
         paths = ["/".join((under, *each.relative_to(source).parts)) for each in files]
         for each in paths:
             values.artifact_path(each)
