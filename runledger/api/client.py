@@ -163,6 +163,24 @@ class Client:
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
         return self._repeatable(Launched, "POST", "/runs", json=body, headers=headers)
 
+    def fork(
+        self,
+        run_id: str,
+        *,
+        step: int | None = None,
+        spec: JsonObject | None = None,
+        idempotency_key: str | None = None,
+        **options: Any,
+    ) -> Launched:
+        """A new run from a checkpoint of this one, the last where no step is named, with other values.
+
+        `options` are the further members of the request: name, experiment, tags, priority, limits, device,
+        worker_labels. The same key with the same request forks once."""
+        asked = {"step": step, "spec": spec, **options}
+        body = {name: value for name, value in asked.items() if value is not None}
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        return self._repeatable(Launched, "POST", f"/runs/{_part(run_id)}/fork", json=body, headers=headers)
+
     def run(self, run_id: str, *, after: int | None = None) -> Run:
         return self._get(Run, f"/runs/{_part(run_id)}", after=after)
 
@@ -174,14 +192,14 @@ class Client:
 
     def cancel(self, run_id: str, reason: str | None = None) -> Written:
         """Ask it to stop at its next step boundary. Asking twice changes nothing, so it may be repeated."""
-        body = {} if reason is None else {"reason": reason}
-        return self._repeatable(Written, "POST", f"/runs/{_part(run_id)}/cancel", json=body)
+        return self._repeatable(Written, "POST", f"/runs/{_part(run_id)}/cancel", json=_reason(reason))
 
-    def pause(self, run_id: str) -> Written:
-        return self._once(Written, "POST", f"/runs/{_part(run_id)}/pause", json={})
+    def pause(self, run_id: str, reason: str | None = None) -> Written:
+        """Ask it to stop at its next step boundary, until it is resumed."""
+        return self._once(Written, "POST", f"/runs/{_part(run_id)}/pause", json=_reason(reason))
 
-    def resume(self, run_id: str) -> Written:
-        return self._once(Written, "POST", f"/runs/{_part(run_id)}/resume", json={})
+    def resume(self, run_id: str, reason: str | None = None) -> Written:
+        return self._once(Written, "POST", f"/runs/{_part(run_id)}/resume", json=_reason(reason))
 
     def retry(self, run_id: str) -> Written:
         return self._once(Written, "POST", f"/runs/{_part(run_id)}/retry", json={})
@@ -333,6 +351,10 @@ class Client:
             return msgspec.json.decode(content, type=kind)
         except msgspec.MsgspecError as error:
             raise BadAnswer(f"{self.url} answers what this client cannot read: {error}") from error
+
+
+def _reason(reason: str | None) -> dict[str, str]:
+    return {} if reason is None else {"reason": reason}
 
 
 def _part(text: str) -> str:

@@ -53,6 +53,28 @@ class LaunchRequest(Body, frozen=True, kw_only=True):
     worker_labels: Tags = {}
 
 
+class LimitsChange(Body, frozen=True, kw_only=True):
+    """What is absent is as in the run that is forked."""
+
+    attempts: Annotated[int, Meta(ge=1, le=1_000)] | UnsetType = UNSET
+    wall_seconds: Annotated[float, Meta(gt=0, le=1000000000.0)] | UnsetType | None = UNSET
+    no_progress_seconds: Annotated[float, Meta(gt=0, le=1e9)] | UnsetType = UNSET
+
+
+class ForkRequest(Body, frozen=True, kw_only=True):
+    """A new run from a checkpoint of another. What is absent is as in the run that is forked."""
+
+    step: Annotated[int, Meta(ge=0, description="Of the checkpoint; by default the last one.")] | None = None
+    spec: Annotated[JsonObject, Meta(description="Laid over the values of the run that is forked.")] = {}
+    experiment: Annotated[Name | None, Meta(description="Id or name; a name that is new is created.")] = None
+    name: Name | None = None
+    tags: Tags | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=-1_000, le=1_000)] | UnsetType = UNSET
+    limits: LimitsChange = LimitsChange()
+    device: DeviceBody | UnsetType = UNSET
+    worker_labels: Tags | UnsetType = UNSET
+
+
 class ReasonRequest(Body, frozen=True, kw_only=True):
     reason: Reason = ""
 

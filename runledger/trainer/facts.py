@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from runledger.tracker import evaluating
+from runledger.tracker.aggregates import registry
 from runledger.tracker.aggregates.registry import AnyCommand
 from runledger.tracker.aggregates.run import (
     RecordArtifact,
@@ -23,11 +24,12 @@ from runledger.tracker.aggregates.run import (
 from runledger.tracker.envelope import Fence
 from runledger.tracker.errors import BadInput, BlobCorrupt, BlobMissing, Refused
 from runledger.tracker.events.base import Covers
+from runledger.tracker.events.run import RunEnvironmentRecorded
 from runledger.tracker.ids import Digest
 from runledger.tracker.journal import Artifact, Checkpoint, Environment, Evaluated, Params
 from runledger.trainer import prometheus
 from runledger.trainer.attempt.job import Folder
-from runledger.trainer.claims import Claim
+from runledger.trainer.claims import Claim, load_run
 from runledger.trainer.folders import name_of
 from runledger.trainer.services import Services
 
@@ -48,9 +50,27 @@ class Facts:
         del fields["time"]
         self._tell(
             record,
-            RecordEnvironment(run_id=self._claim.run_id, attempt=self._claim.attempt, **fields),
+            RecordEnvironment(
+                run_id=self._claim.run_id,
+                attempt=self._claim.attempt,
+                forked_from=self._environment_of_fork_point(),
+                **fields,
+            ),
             blobs=[record.code_diff_digest] if record.code_diff_digest else [],
         )
+
+    def _environment_of_fork_point(self) -> RunEnvironmentRecorded | None:
+        """Of the attempt of the other run that saved what this attempt began from."""
+        run = load_run(self._services, self._claim.run_id)
+        fork = run.requested.forked_from
+        if fork is None or run.attempts[-1].resumed_from is not None:
+            return None
+        other = self._services.dispatcher.find(registry.RUN, fork.run_id)
+        if other is None:
+            return None
+        saved = (each for each in other.checkpoints if (each.step, each.digest) == (fork.step, fork.digest))
+        attempts = (other.started(each.attempt) for each in saved)
+        return next((each.environment for each in attempts if each is not None), None)
 
     def params(self, record: Params) -> None:
         command = RecordParams(run_id=self._claim.run_id, attempt=self._claim.attempt, params=record.params)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import msgspec
@@ -16,6 +16,21 @@ from runledger.api.cli.output import Output, with_output
 from runledger.api.cli.watch import follow_to_the_end
 
 JsonObject = dict[str, Any]
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def limits_options(command: Command) -> Command:
+    """What bounds a run's attempts, the same for all that start runs."""
+    seconds = click.FloatRange(min=0, min_open=True)
+    for option in (
+        click.option("--no-progress-seconds", type=seconds, help="Without any movement: then it has failed."),
+        click.option("--wall-seconds", type=seconds, help="One attempt at most; then the run has failed."),
+        click.option("--attempts", type=click.IntRange(min=1), help="Lost ones at most: then it has failed."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -30,7 +45,7 @@ JsonObject = dict[str, Any]
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label the worker must have.")
 @click.option("--device", type=click.Choice(["any", "cpu", "gpu", "tpu"]))
-@click.option("--attempts", type=click.IntRange(min=1), help="Executions at most, before it has failed.")
+@limits_options
 @click.option("--priority", type=int, help="Higher is claimed first.")
 @click.option("--key", help="Idempotency key: a repeated launch with the same key starts nothing new.")
 @click.option("--watch", is_flag=True, help="Stay until it ends, and show its progress.")
@@ -45,6 +60,8 @@ def launch(
     labels: tuple[str, ...],
     device: str | None,
     attempts: int | None,
+    wall_seconds: float | None,
+    no_progress_seconds: float | None,
     key: str | None,
     watch: bool,
     **options: Any,
@@ -58,7 +75,7 @@ def launch(
             tags=pairs(tags),
             worker_labels=pairs(labels),
             device=None if device is None else {"kind": device},
-            limits=None if attempts is None else {"attempts": attempts},
+            limits=limits(attempts, wall_seconds, no_progress_seconds),
             idempotency_key=key,
             **options,
         )
@@ -67,6 +84,18 @@ def launch(
             follow_to_the_end(client, launched.run_id, output)
         else:
             output.result(launched, [launched.run_id])
+
+
+def limits(
+    attempts: int | None, wall_seconds: float | None, no_progress_seconds: float | None
+) -> JsonObject | None:
+    """Those that are given, as the API takes them."""
+    asked = {
+        "attempts": attempts,
+        "wall_seconds": wall_seconds,
+        "no_progress_seconds": no_progress_seconds,
+    }
+    return {name: value for name, value in asked.items() if value is not None} or None
 
 
 def read_spec(file: str | None, settings: Iterable[str]) -> JsonObject | None:

@@ -1,4 +1,4 @@
-"""`runledger show` and `runledger cancel`: one run, from the command line."""
+"""`runledger show`: one run, from the command line."""
 
 from __future__ import annotations
 
@@ -36,24 +36,6 @@ def show(output: Output, run: str) -> None:
     output.result(whole, [])
     if not output.as_json:
         draw(output, whole)
-
-
-@click.command()
-@click.argument("run")
-@click.option("--reason", help="Kept with the request.")
-@click.option("--wait", is_flag=True, help="Stay until it has stopped.")
-@with_output
-def cancel(output: Output, run: str, reason: str | None, wait: bool) -> None:
-    """Ask a run to stop at its next step boundary, with a last checkpoint. Asking twice is harmless.
-
-    RUN is its id, the beginning of it, or its name.
-    """
-    with connect() as client:
-        run_id = find_run(client, run)
-        written = client.cancel(run_id, reason)
-        if wait:
-            client.wait(run_id)
-        output.result(written, [client.run(run_id, after=written.position).status])
 
 
 def read_whole(client: Client, run_id: str) -> WholeRun:

@@ -269,6 +269,7 @@ TOLD: tuple[Any, ...] = (
 _TYPED: tuple[Any, ...] = (
     *TOLD,
     LAUNCH,
+    requests.ForkRequest(step=500, spec={"rate": 0.01}, name="a lower rate"),
     requests.ReasonRequest(reason="the loss diverges"),
     requests.RunPatch(name="baseline", tags={"team": "nlp", "draft": None}, note="Good.", hidden=False),
     requests.ExperimentRequest(name="arithmetic", description="Additions and subtractions."),

@@ -29,8 +29,9 @@ from runledger.api.http.paging import DEFAULT_LIMIT, Cursor, Limit, seal, unseal
 from runledger.api.http.parameters import AsOf
 from runledger.api.reading import evaluation_views, run_views
 from runledger.api.reading.events import fact_of
-from runledger.api.requests import LaunchRequest, ReasonRequest, RunPatch
+from runledger.api.requests import ForkRequest, LaunchRequest, ReasonRequest, RunPatch
 from runledger.api.writing.changing import changed
+from runledger.api.writing.forking import fork
 from runledger.api.writing.idempotency import IdempotencyKey
 from runledger.api.writing.launching import launch
 from runledger.projections.runs import queries as runs
@@ -140,6 +141,20 @@ def list_run_evaluations(
 Reason = Annotated[ReasonRequest | None, Body(description="Why, for those who read it later.")]
 
 
+@post("/{run_id:str}/fork", sync_to_thread=True, summary="Fork a run")
+def fork_run(
+    backend: GivenBackend,
+    metadata: GivenMetadata,
+    run_id: FromPath[str],
+    data: Annotated[ForkRequest | None, Body(description="From where, and what is otherwise.")] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[Launched]:
+    """A new run that begins from a checkpoint of this one, in whatever state this one is, and leaves it."""
+    launched = fork(backend, RunId(run_id), data or ForkRequest(), metadata, idempotency_key)
+    headers = etag(launched.version) | {"Location": launched.links["self"]}
+    return JsonResponse(launched, status_code=201, headers=headers)
+
+
 @post("/{run_id:str}/cancel", status_code=200, sync_to_thread=True, summary="Cancel a run")
 def cancel_run(
     backend: GivenBackend,
@@ -232,6 +247,7 @@ router = Router(
         list_checkpoints,
         list_artifacts,
         list_run_evaluations,
+        fork_run,
         cancel_run,
         pause_run,
         resume_run,

@@ -20,6 +20,7 @@ from runledger.api.reading import links
 from runledger.api.requests import LaunchRequest
 from runledger.api.writing import idempotency, material, naming, scoring
 from runledger.api.writing.idempotency import Done, KeyTaken
+from runledger.tracker.aggregates.registry import AnyCommand
 from runledger.tracker.aggregates.run import RequestRun
 from runledger.tracker.envelope import Metadata
 from runledger.tracker.ids import RunId, new_id, run_stream
@@ -29,25 +30,37 @@ from runledger.tracker.spec import DeviceRequest, JsonObject, Limits, RunSpec
 from runledger.tracker.store import announcements, hints
 from runledger.tracker.store.announcements import Announced, RecipeAnnouncement
 
+Within = Callable[[Connection], None]
+Claim = Callable[[Done], Within | None]
+"""What claims the request's key, if it has one, for what is done within the append."""
+
 
 def launch(backend: Backend, request: LaunchRequest, metadata: Metadata, key: str | None) -> Launched:
+    append = partial(_append, backend, request, metadata)
+    return once(backend, request, metadata, key, append)
+
+
+def once(
+    backend: Backend,
+    request: msgspec.Struct,
+    metadata: Metadata,
+    key: str | None,
+    append: Callable[[Announced, Claim], Launched],
+) -> Launched:
+    """What `append` gives, or what it gave when the same request came with the same key before."""
     if key is None:
-        return _append(backend, request, metadata, _announced(backend), lambda done: None)
+        return append(_announced(backend), lambda done: None)
     print_ = idempotency.fingerprint(request)
     with backend.rows() as conn:
         done = idempotency.find(conn, metadata.actor, key, print_)
         announced = announcements.read(conn) if done is None else None
     if announced is not None:
         try:
-            claim = partial(_claim, metadata.actor, key, print_)
-            return _append(backend, request, metadata, announced, claim)
+            return append(announced, partial(_claim, metadata.actor, key, print_))
         except KeyTaken:
             done = _found(backend, metadata.actor, key, print_)
     assert done is not None
     return launched(backend, done)
-
-
-Within = Callable[[Connection], None]
 
 
 def _append(
@@ -55,17 +68,24 @@ def _append(
     request: LaunchRequest,
     metadata: Metadata,
     announced: Announced,
-    claim: Callable[[Done], Within | None],
+    claim: Claim,
 ) -> Launched:
     recipe = find_recipe(announced, request.recipe)
-    values, supplies = resolve_spec(backend, announced, recipe, request)
+    preset = _preset(recipe, request.preset)
+    values, supplies = resolve_spec(backend, announced, recipe, preset, request.spec)
     experiment_id, creation = naming.for_new_run(backend, request.experiment)
     done = Done(run_id=new_id(), experiment_id=experiment_id)
     run = _request_run(request, metadata, recipe, values, done)
-    commands = (*creation, *supplies, run)
-    appended = backend.dispatcher.dispatch_all(*commands, metadata=metadata, within=claim(done))
+    return appended(backend, metadata, claim(done), done, *creation, *supplies, run)
+
+
+def appended(
+    backend: Backend, metadata: Metadata, within: Within | None, done: Done, *commands: AnyCommand
+) -> Launched:
+    """All of it at once, and the workers are told."""
+    position = backend.dispatcher.dispatch_all(*commands, metadata=metadata, within=within).position
     hints.ring(backend.ledger)
-    return _launched(done, position=appended.position, version=1)
+    return _launched(done, position=position, version=1)
 
 
 def _request_run(
@@ -104,9 +124,13 @@ def find_recipe(announced: Announced, name: str) -> RecipeAnnouncement:
 
 
 def resolve_spec(
-    backend: Backend, announced: Announced, recipe: RecipeAnnouncement, request: LaunchRequest
+    backend: Backend,
+    announced: Announced,
+    recipe: RecipeAnnouncement,
+    under: JsonObject,
+    given: JsonObject,
 ) -> tuple[JsonObject, list[material.Command]]:
-    """The complete, valid values, and the commands that register what the request described."""
+    """The complete, valid values of what is given over `under`, and what registers what was described."""
     supplies: list[material.Command] = []
 
     def make(place: str, kind: ReferenceKind, value: Any) -> str:
@@ -116,7 +140,7 @@ def resolve_spec(
         supplies.extend(made.commands)
         return made.reference
 
-    values = resolve(recipe.schema, _preset(recipe, request.preset), request.spec, make)
+    values = resolve(recipe.schema, under, given, make)
     return values, supplies
 
 

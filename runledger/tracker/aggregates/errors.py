@@ -9,7 +9,7 @@ Refused
 │   ├── AttemptNotStarted, AttemptAlreadyStarted, AttemptNotCurrent, AttemptNotLost
 │   ├── EnvironmentAlreadyRecorded, ParamAlreadyRecorded
 │   ├── CheckpointStepNotGrowing, CheckpointNotRecorded, LastCheckpointOfLiveRun
-│   ├── CheckpointNotOnLine
+│   ├── CheckpointNotOnLine, CheckpointNotKept
 │   └── EvaluationAlreadyRecorded
 ├── ExperimentAlreadyCreated, ExperimentIsArchived
 ├── DatasetAlreadyRegistered
@@ -193,6 +193,14 @@ class CheckpointNotOnLine(RunRefused):
 
     def __init__(self, run_id: str, step: int) -> None:
         super().__init__(run_id, f"as it stands did not come to the checkpoint of step {step} gone on from")
+        self.step = step
+
+
+class CheckpointNotKept(RunRefused):
+    """A fork begins from a checkpoint, and the run has none, none at that step, or has deleted it."""
+
+    def __init__(self, run_id: str, step: int | None) -> None:
+        super().__init__(run_id, "has no checkpoint" + ("" if step is None else f" at step {step}"))
         self.step = step
 
 

@@ -45,6 +45,8 @@ class ForkPoint(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     step: int
     digest: Digest
+    changed: tuple[str, ...] | UnsetType = UNSET
+    """What was asked for otherwise than there: `spec.<param>`, or `recipe` for another source of it."""
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):

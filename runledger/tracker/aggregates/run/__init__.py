@@ -37,6 +37,7 @@ from runledger.tracker.aggregates.run.commands import (
     TagRun,
 )
 from runledger.tracker.aggregates.run.deciding import decide
+from runledger.tracker.aggregates.run.forking import fork_point
 from runledger.tracker.aggregates.run.starting import point_of
 from runledger.tracker.aggregates.run.state import (
     ACTIVE,
@@ -90,5 +91,6 @@ __all__ = [
     "decide",
     "evolve",
     "fold",
+    "fork_point",
     "point_of",
 ]

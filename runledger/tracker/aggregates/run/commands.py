@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from runledger.tracker.events.base import Covers, ForkPoint, Score
-from runledger.tracker.events.run import FailureReason
+from runledger.tracker.events.run import FailureReason, RunEnvironmentRecorded
 from runledger.tracker.ids import Digest, RunId
 from runledger.tracker.spec import DeviceRequest, Limits, RunSpec, Scalar
 
@@ -76,6 +76,8 @@ class RecordEnvironment(AttemptCommand, frozen=True, kw_only=True):
     code_diff_digest: Digest | None = None
     lock_digest: Digest | None = None
     dataset_digest: Digest | None = None
+    forked_from: RunEnvironmentRecorded | None = None
+    """Of the attempt of the other run that saved what a fork begins from; None where nobody knows it."""
 
 
 class RecordParams(AttemptCommand, frozen=True, kw_only=True):

@@ -87,16 +87,27 @@ def _record_environment(run: Run, command: RecordEnvironment) -> Events:
 def _compare(
     run: Run, command: RecordEnvironment
 ) -> tuple[Literal["exact", "changed"] | None, tuple[str, ...]]:
-    """Against the environment of the attempt that saved the checkpoint from which this one goes on."""
-    point = run.attempts[-1].resumed_from
-    if point is None:
+    """Against the environment of the attempt that saved the checkpoint from which this one goes on.
+
+    A fork goes on from another run's, until it has a checkpoint of its own; what it asks for otherwise
+    than that run has changed, too.
+    """
+    point, fork = run.attempts[-1].resumed_from, run.requested.forked_from
+    if point is not None:
+        saved_by = run.started(point.attempt)
+        changed = _differing(None if saved_by is None else saved_by.environment, command)
+    elif fork is not None:
+        changed = (*_differing(command.forked_from, command), *(fork.changed or ()))
+    else:
         return None, ()
-    saved_by = run.started(point.attempt)
-    if saved_by is None or saved_by.environment is None:
-        return "changed", _COMPARED
-    before = saved_by.environment
-    changed = tuple(name for name in _COMPARED if getattr(before, name) != getattr(command, name))
     return ("changed", changed) if changed else ("exact", ())
+
+
+def _differing(before: RunEnvironmentRecorded | None, command: RecordEnvironment) -> tuple[str, ...]:
+    """All of it where nobody knows what was."""
+    if before is None:
+        return _COMPARED
+    return tuple(name for name in _COMPARED if getattr(before, name) != getattr(command, name))
 
 
 def _record_params(run: Run, command: RecordParams) -> Events:
