@@ -15,7 +15,9 @@ from runledger.projections.__main__ import main
 from runledger.projections.positions import wait_for
 from runledger.tracker.seal.opening import known_keys
 from runledger.tracker.seal.place import Place
+from runledger.tracker.seal.settings import SealSettings
 from runledger.tracker.seal.verifying import verify_log
+from runledger.tracker.settings import StorageSettings
 from runledger.tracker.store.engine import open_ledger, open_views
 from runledger.tracker.store.log import Log
 from tests.conftest import Databases
@@ -56,7 +58,9 @@ def test_it_keeps_up_and_ends_on_sigterm(sqlite_databases: Databases, tmp_path: 
         until(lambda: place.newest(), what="a seal")
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
-        found = verify_log(log, known_keys(log.log_id, tmp_path / "seal.key", None), place)
+        found = verify_log(
+            log, known_keys(log.log_id, StorageSettings(data=tmp_path), SealSettings(), None), place
+        )
     finally:
         process.kill()
         log.close()

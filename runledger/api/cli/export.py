@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from runledger.api.cli.exits import BadUsage
 from runledger.api.cli.output import Output, with_output
 from runledger.tracker.seal.exporting import Exported, export_run
 from runledger.tracker.seal.keys import load_key
+from runledger.tracker.seal.notes import PublicKey
+from runledger.tracker.seal.opening import trusted_keys
 from runledger.tracker.seal.settings import SealSettings
 from runledger.tracker.settings import StorageSettings, load
 from runledger.tracker.store.log import Log
@@ -36,7 +39,7 @@ def export(output: Output, run_id: str, file: Path | None) -> None:
     with migrated_ledger() as engine:
         log = Log(engine)
         try:
-            written = _write(log, run_id, key, target)
+            written = _write(log, run_id, key, target, trusted_keys(settings))
         finally:
             log.close()
     lines = [
@@ -49,12 +52,14 @@ def export(output: Output, run_id: str, file: Path | None) -> None:
     output.result(written, lines)
 
 
-def _write(log: Log, run_id: str, key: Ed25519PrivateKey, target: Path) -> Exported:
+def _write(
+    log: Log, run_id: str, key: Ed25519PrivateKey, target: Path, trusted: Sequence[PublicKey]
+) -> Exported:
     """There whole or not at all."""
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
         with part.open("xb") as file:
-            written = export_run(log, run_id, key, file, lambda: datetime.now(UTC))
+            written = export_run(log, run_id, key, file, lambda: datetime.now(UTC), trusted)
         part.replace(target)
     except OSError as problem:
         raise BadUsage(f"{target}: {(problem.strerror or str(problem)).lower()}") from problem

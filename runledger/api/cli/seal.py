@@ -18,8 +18,7 @@ from runledger.tracker.dispatch import Dispatcher
 from runledger.tracker.envelope import Metadata
 from runledger.tracker.seal.keys import load_key
 from runledger.tracker.seal.notes import public_key_of
-from runledger.tracker.seal.opening import open_place
-from runledger.tracker.seal.sealer import Sealer
+from runledger.tracker.seal.opening import sealer_with
 from runledger.tracker.seal.settings import SealSettings
 from runledger.tracker.seal.state import seal_state
 from runledger.tracker.settings import StorageSettings, load
@@ -64,8 +63,7 @@ def restored(output: Output, reason: str) -> None:
     """
     storage, settings = load(StorageSettings, os.environ), load(SealSettings, os.environ)
     with _log() as log:
-        place = open_place(settings.place(storage), log.log_id)
-        lost = Sealer(log, place, load_key(settings.key(storage))).lost()
+        lost = sealer_with(log, load_key(settings.key(storage)), storage, settings).lost()
         if lost is None:
             raise Refused("nothing was lost: the log bears out every seal")
         kept, newest = lost

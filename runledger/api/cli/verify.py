@@ -39,7 +39,7 @@ PATH = click.Path(path_type=Path, exists=True, dir_okay=False)
     metavar="PLACE",
     help="Where seals lie outside of the database: a folder or a URL; by default RUNLEDGER_SEALS_URL.",
 )
-@click.option("--public-key", type=PATH, help="Keys to trust, one a line; else that of RUNLEDGER_SEAL_KEY.")
+@click.option("--public-key", type=PATH, help="Keys to trust, one a line; else those of the settings.")
 @click.option("--export", type=PATH, help="Verify this file, made by `runledger export`, and no database.")
 @with_output
 def verify(
@@ -66,7 +66,7 @@ def _verify_log(output: Output, run_id: str | None, place: str | None, public_ke
         log = Log(engine)
         try:
             outside = open_place(place or settings.place(storage), log.log_id)
-            keys = known_keys(log.log_id, settings.key(storage), public_key)
+            keys = known_keys(log.log_id, storage, settings, public_key)
             _check_keys(log, outside, keys)
             found = verify_log(log, keys, outside, run_id, report)
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import BinaryIO
@@ -25,7 +25,7 @@ from runledger.tracker.seal.export import (
 )
 from runledger.tracker.seal.leaves import leaves_between
 from runledger.tracker.seal.merkle import AuditPaths
-from runledger.tracker.seal.notes import public_key_of, sign
+from runledger.tracker.seal.notes import PublicKey, public_key_of, sign
 from runledger.tracker.seal.rawlog import RawLog
 from runledger.tracker.seal.rowcheck import Chains, LogRow
 from runledger.tracker.seal.seal import Seal, whole_micros
@@ -57,15 +57,20 @@ class _Contents(msgspec.Struct):
 
 
 def export_run(
-    log: Log, run_id: str, key: Ed25519PrivateKey, file: BinaryIO, clock: Callable[[], datetime]
+    log: Log,
+    run_id: str,
+    key: Ed25519PrivateKey,
+    file: BinaryIO,
+    clock: Callable[[], datetime],
+    trusted: Sequence[PublicKey] = (),
 ) -> Exported:
-    """All that is sealed of a run.
+    """All that is sealed of a run, by this key or a `trusted` one.
 
     Raises `NotFound`, `NotSealed`, and `Contradicted` for a log that is not in order: `verify` says more.
     """
     raw = RawLog(log.engine)
     streams = streams_of_run(raw, run_id)
-    seal, note = _newest_seal(log, key)
+    seal, note = _newest_seal(log, [public_key_of(log.log_id, key), *trusted])
     contents = _look(raw, log.log_id, streams, seal)
     if not contents.positions:
         raise NotSealed(f"nothing of run {run_id} is sealed yet")
@@ -82,12 +87,12 @@ def export_run(
     return _exported_of(manifest, contents, seal)
 
 
-def _newest_seal(log: Log, key: Ed25519PrivateKey) -> tuple[Seal, str]:
+def _newest_seal(log: Log, keys: Sequence[PublicKey]) -> tuple[Seal, str]:
     row = rows.newest(log.engine)
     if row is None:
         raise NotSealed("the log has no seal yet")
     try:
-        return rows.open_row(row, log.log_id, [public_key_of(log.log_id, key)])[0], row.note
+        return rows.open_row(row, log.log_id, keys)[0], row.note
     except NoteInvalid as problem:
         raise Contradicted(row.size, f"its seal in the database does not hold: {problem}") from problem
 

@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ from runledger.tracker.seal import rows
 from runledger.tracker.seal.errors import Contradicted, NoteInvalid, SealTakenOver
 from runledger.tracker.seal.leaves import leaves_between
 from runledger.tracker.seal.merkle import EMPTY_ROOT, HASH_BYTES, Frontier
-from runledger.tracker.seal.notes import public_key_of
+from runledger.tracker.seal.notes import PublicKey, public_key_of
 from runledger.tracker.seal.place import Name, Place, name_of
 from runledger.tracker.seal.restores import restores_of
 from runledger.tracker.seal.rows import SealRow
@@ -57,7 +57,7 @@ class Tip(msgspec.Struct, frozen=True):
 
 
 class Sealer:
-    """For one thread. `key` signs, `place` is where the copies go."""
+    """For one thread. `key` signs, `place` is where the copies go; seals by `trusted` keys are built on."""
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class Sealer:
         place: Place,
         key: Ed25519PrivateKey,
         *,
+        trusted: Sequence[PublicKey] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         most_leaves: int = MOST_LEAVES,
     ) -> None:
@@ -72,7 +73,7 @@ class Sealer:
         self._engine: Engine = log.engine
         self._place = place
         self._key = key
-        self._keys = [public_key_of(log.log_id, key)]
+        self._keys = [public_key_of(log.log_id, key), *trusted]
         self._clock = clock
         self._most_leaves = most_leaves
         self._tip: Tip | None = None

@@ -18,6 +18,9 @@ class SealSettings(msgspec.Struct, frozen=True, kw_only=True):
     seal_key: Path | None = None
     """File of the private key that signs seals, made where there is none; by default `seal.key` in the data
     folder. Never in the database."""
+    seal_trusted: Path | None = None
+    """File with public keys, one a line, whose seals are believed and built on too: of keys that were in use
+    before this one."""
     seal_seconds: float = 10.0
     """Least time between two seals; an event is sealed no later than this after it was appended, and a
     second after it where all was quiet before."""

@@ -16,7 +16,7 @@ from runledger.tracker.seal.notes import PublicKey
 from runledger.tracker.seal.place import Name, Place
 from runledger.tracker.seal.restores import is_lost
 from runledger.tracker.seal.rows import open_row, stored_seals
-from runledger.tracker.seal.seal import Seal, read_seal
+from runledger.tracker.seal.seal import MOST_LEAVES, Seal, read_seal
 
 IN_DATABASE = "in the database"
 OUTSIDE = "outside"
@@ -64,11 +64,10 @@ class Witnesses:
         place = 0
         while (witness := self._peek(place)) is not None:
             place += 1
-            if witness.seal is None:
-                continue
-            if witness.seal.base >= position:
+            if witness.size - MOST_LEAVES >= position:
                 return
-            yield witness.seal
+            if witness.seal is not None and witness.seal.base < position:
+                yield witness.seal
 
     def _peek(self, place: int) -> Witness | None:
         while len(self._ahead) <= place:

@@ -73,7 +73,7 @@ def test_public_keys_one_a_line(tmp_path: Path) -> None:
     path = tmp_path / "public.key"
     path.write_text(f"# trusted since 2026\n{keys[0]}\n\n{keys[1]}\n")
     assert load_public_keys(path) == keys
-    assert known_keys("log", tmp_path / "none", path) == keys
+    assert known_keys("log", StorageSettings(data=tmp_path), SealSettings(), path) == keys
 
 
 @pytest.mark.parametrize("content", [b"", b"# nothing\n", b"nothing\n", b"\xff"])
@@ -87,15 +87,23 @@ def test_what_holds_no_public_key(tmp_path: Path, content: bytes) -> None:
 
 
 def test_our_own_public_key_is_known(tmp_path: Path) -> None:
-    path = tmp_path / "seal.key"
-    assert known_keys("log", path, None) == []
-    assert known_keys("log", path, None) != known_keys("log", _made(path), None)
-    assert known_keys("log", path, None) == [public_key_of("log", load_key(path))]
+    storage = StorageSettings(data=tmp_path)
+    assert known_keys("log", storage, SealSettings(), None) == []
+    key = public_key_of("log", load_or_make_key(tmp_path / "seal.key"))
+    assert known_keys("log", storage, SealSettings(), None) == [key]
 
 
-def _made(path: Path) -> Path:
-    load_or_make_key(path)
-    return path
+def test_keys_that_were_in_use_before_are_trusted(tmp_path: Path) -> None:
+    before = public_key_of("log", Ed25519PrivateKey.generate())
+    path = tmp_path / "trusted.keys"
+    path.write_text(f"{before}\n")
+    storage, settings = StorageSettings(data=tmp_path), SealSettings(seal_trusted=path)
+    key = public_key_of("log", load_or_make_key(tmp_path / "seal.key"))
+    assert known_keys("log", storage, settings, None) == [key, before]
+
+    path.write_text("nothing")
+    with pytest.raises(BadSetting, match="RUNLEDGER_SEAL_TRUSTED"):
+        known_keys("log", storage, settings, None)
 
 
 def test_where_the_key_and_the_seals_lie(tmp_path: Path) -> None:

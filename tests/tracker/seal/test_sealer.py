@@ -7,16 +7,18 @@ import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from runledger.tracker.errors import StoreUnavailable
 from runledger.tracker.seal import rows, sealer
 from runledger.tracker.seal.errors import Contradicted
-from runledger.tracker.seal.notes import open_note
+from runledger.tracker.seal.notes import open_note, public_key_of
 from runledger.tracker.seal.place import Place
 from runledger.tracker.seal.sealer import Sealer
 from runledger.tracker.seal.state import seal_state
+from runledger.tracker.seal.verifying import verify_log
 from runledger.tracker.store import leases
 from runledger.tracker.store.engine import read, write
 from runledger.tracker.store.log import Log
@@ -217,6 +219,21 @@ def test_a_row_that_was_changed_is_not_built_on(history: History, change: str) -
         history.sealer().seal()
 
 
+def test_a_new_key_goes_on_where_it_trusts_the_old_one(history: History) -> None:
+    history.append(3)
+    history.seal()
+    history.append(2)
+    new = Ed25519PrivateKey.generate()
+    with pytest.raises(Contradicted, match="not signed by a known key"):
+        Sealer(history.log, history.place, new, clock=CLOCK).seal()
+    assert Sealer(history.log, history.place, new, trusted=history.keys, clock=CLOCK).seal() is not None
+    assert history.fault() == 5
+
+    keys = [*history.keys, public_key_of(history.log.log_id, new)]
+    assert verify_log(history.log, keys, history.place).fault is None
+    assert verify_log(history.log, keys, history.place).sealed == 5
+
+
 def test_a_gap_is_not_sealed(history: History) -> None:
     history.append(4)
     Attacker(history.log.engine).run("DELETE FROM events WHERE position = 2")
@@ -265,6 +282,26 @@ def test_what_stands_in_the_way_is_said_and_forgotten_once_it_is_gone(history: H
 def _cleared(stop: threading.Event) -> threading.Event:
     stop.clear()
     return stop
+
+
+def test_a_log_is_in_order_while_it_grows_and_is_sealed(history: History, log: Log) -> None:
+    """Whoever verifies meets neither half of an append nor half of a seal."""
+    stop = threading.Event()
+    sealing = threading.Thread(target=history.sealer(most_leaves=7).run, args=(stop, 0.001))
+    writing = threading.Thread(target=_write_until, args=(history, stop))
+    sealing.start()
+    writing.start()
+    faults = [history.verify().fault for _ in range(15)]
+    stop.set()
+    sealing.join()
+    writing.join()
+    assert faults == [None] * 15
+    assert log.head() > 0
+
+
+def _write_until(history: History, stop: threading.Event) -> None:
+    while not stop.is_set():
+        history.append(5)
 
 
 def test_it_runs_until_it_is_told_to_stop(history: History, log: Log) -> None:

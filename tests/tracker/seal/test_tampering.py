@@ -161,6 +161,35 @@ def test_two_changes_of_which_the_later_shows_first(sealed: History, attacker: A
     assert sealed.fault() == early
 
 
+@pytest.mark.parametrize("seed", range(25))
+def test_any_mix_of_changes(sealed: History, attacker: Attacker, seed: int) -> None:
+    """One to four of them, by a careless forger or by one who makes everything fit."""
+    dice = random.Random(f"mix {seed}")
+    rows = attacker.rows()
+    places = sorted(dice.sample(range(1, SEALED), dice.randint(1, 4)), reverse=True)
+    for place in places:
+        index = place - 1
+        match dice.choice(["alter", "delete", "insert", "swap", "cut"]):
+            case "alter":
+                column = dice.choice(
+                    ["payload", "type", "actor", "occurred_at", "event_id", "correlation_id"]
+                )
+                rows[index] = rows[index]._replace(**{column: changed(getattr(rows[index], column))})
+            case "delete":
+                del rows[index]
+            case "insert":
+                free = {"event_id": changed(rows[index].event_id), "version": rows[index].version + EVENTS}
+                rows.insert(index, rows[index]._replace(**free))
+            case "swap":
+                rows[index], rows[index + 1 :] = rows[index + 1], [rows[index], *rows[index + 2 :]]
+            case "cut":
+                del rows[index:]
+    careful = dice.random() < 0.7
+    attacker.replace_all(rehashed(sealed.log.log_id, renumbered(rows)) if careful else placed(rows))
+    attacker.run("DELETE FROM seals WHERE size > ?", len(rows))
+    assert sealed.fault() == places[-1]
+
+
 def test_an_event_that_is_there_twice(sealed: History, attacker: Attacker) -> None:
     attacker.run("UPDATE head SET position = ?", EVENTS - 1)
     assert sealed.fault(outside=False) == EVENTS
