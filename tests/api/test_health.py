@@ -12,13 +12,14 @@ from runledger.projections.mlflow.state import RunState, SinkState
 from runledger.tracker.ids import RunId, new_id, run_stream
 from runledger.tracker.seal.place import Place
 from runledger.tracker.seal.rows import note_problem
-from runledger.tracker.seal.sealer import Sealer, seal_all
+from runledger.tracker.seal.sealer import Sealer
 from runledger.tracker.store import dispatches, leases
 from runledger.tracker.store.dispatches import Dispatch
 from runledger.tracker.store.engine import write
 from runledger.tracker.store.tables import workers
 from tests.api.conftest import DIGEST, Api
 from tests.api.elsewhere import begun
+from tests.tracker.seal.histories import seal_all
 
 
 def test_health_tells_lag_workers_and_queue(api_on_each: Api) -> None:

@@ -62,7 +62,7 @@ def verify(
 
 def _verify_log(output: Output, run_id: str | None, place: str | None, public_key: Path | None) -> None:
     storage, settings = load(StorageSettings, os.environ), load(SealSettings, os.environ)
-    with migrated_ledger() as engine, _progress(output) as report:
+    with migrated_ledger() as engine, show_progress(output) as report:
         log = Log(engine)
         try:
             outside = open_place(place or settings.place(storage), log.log_id)
@@ -124,7 +124,8 @@ def _warnings(found: Verified) -> Iterator[str]:
 
 
 @contextmanager
-def _progress(output: Output) -> Iterator[Report]:
+def show_progress(output: Output) -> Iterator[Report]:
+    """On a terminal; elsewhere nothing is drawn."""
     if not output.is_live:
         yield lambda done, total: None
         return

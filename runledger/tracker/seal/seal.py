@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runledger.tracker.envelope import from_micros, to_micros
 from runledger.tracker.seal.errors import NoteInvalid
-from runledger.tracker.seal.merkle import HASH_BYTES, LEAF, split_hashes
+from runledger.tracker.seal.merkle import HASH_BYTES, LEAF
 from runledger.tracker.seal.notes import PublicKey, from_base64, open_note, sign, to_base64
 
 MOST_LEAVES = 4_096
@@ -80,10 +80,6 @@ def read_seal(note: str, log_id: str, keys: Sequence[PublicKey]) -> Seal:
     if len(seal.root) != HASH_BYTES or len(seal.leaves) % HASH_BYTES or not 0 <= seal.base < seal.size:
         raise NoteInvalid("its root or its leaves are of the wrong length")
     return seal
-
-
-def leaves_of(seal: Seal) -> list[bytes]:
-    return split_hashes(seal.leaves)
 
 
 def whole_micros(moment: datetime) -> datetime:

@@ -12,7 +12,6 @@ import logging
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -247,12 +246,3 @@ class Sealer:
 
 def _now(clock: Callable[[], datetime]) -> datetime:
     return from_micros(to_micros(clock()))
-
-
-def seal_all(sealer: Sealer, timeout_seconds: float = 60.0) -> int:
-    """Seal until nothing is left, or the time is up; how many seals that took."""
-    deadline = time.monotonic() + timeout_seconds
-    count = 0
-    while time.monotonic() < deadline and sealer.seal() is not None:
-        count += 1
-    return count

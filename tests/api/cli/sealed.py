@@ -10,11 +10,11 @@ from sqlalchemy import Engine
 from runledger.api.cli.app import runledger
 from runledger.tracker.seal.keys import load_or_make_key
 from runledger.tracker.seal.place import Place
-from runledger.tracker.seal.sealer import Sealer, seal_all
+from runledger.tracker.seal.sealer import Sealer
 from runledger.tracker.store.engine import open_ledger
 from runledger.tracker.store.log import Log
 from tests.tracker.seal.attacks import Attacker
-from tests.tracker.seal.histories import write_of
+from tests.tracker.seal.histories import seal_all, write_of
 
 
 class Installed:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from rich.console import Console
 
 from runledger.api.cli import exits
+from runledger.api.cli.output import Output
+from runledger.api.cli.verify import show_progress
 from runledger.tracker.seal.notes import public_key_of
 from tests.api.cli.sealed import Installed
 
@@ -37,6 +41,15 @@ def test_a_log_that_was_never_sealed(installed: Installed) -> None:
     assert done.exit_code == exits.OK
     found = json.loads(done.stdout)
     assert (found["events"], found["sealed"], found["seals_outside"], found["fault"]) == (2, 0, 0, None)
+
+
+def test_on_a_terminal_it_shows_how_far_it_is() -> None:
+    drawn = io.StringIO()
+    output = Output()
+    output.console = Console(force_terminal=True, file=drawn, width=100)
+    with show_progress(output) as report:
+        report(500, 1_000)
+    assert "500/1000" in drawn.getvalue()
 
 
 def test_the_first_fault_is_named(sealed: Installed) -> None:

@@ -15,7 +15,7 @@ from runledger.tracker.events.run import RunNoted
 from runledger.tracker.ids import Stream
 from runledger.tracker.seal.notes import PublicKey, public_key_of
 from runledger.tracker.seal.place import Place
-from runledger.tracker.seal.sealer import Sealer, seal_all
+from runledger.tracker.seal.sealer import Sealer
 from runledger.tracker.seal.verifying import Verified, verify_log
 from runledger.tracker.store.log import Log
 
@@ -72,6 +72,14 @@ class History:
     def fault(self, *, outside: bool = True) -> int | None:
         found = self.verify(outside=outside).fault
         return None if found is None else found.position
+
+
+def seal_all(sealer: Sealer) -> int:
+    """Until nothing is left; how many seals that took."""
+    count = 0
+    while sealer.seal() is not None:
+        count += 1
+    return count
 
 
 def write_of(stream: str, version: int, seed: bytes) -> Write:

