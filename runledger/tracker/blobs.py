@@ -14,7 +14,7 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,6 +36,10 @@ def digest_of(content: bytes) -> Digest:
 def digest_of_file(path: Path) -> Digest:
     with path.open("rb") as file:
         return Digest(hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _nothing() -> None:
+    """Nobody asks how it comes in."""
 
 
 class Blobs:
@@ -100,8 +104,11 @@ class Blobs:
         """The same bytes in one piece."""
         return b"".join(self.open(digest, start, end))
 
-    def fetch(self, digest: str, to: Path, *, verify: bool = True) -> None:
-        """Make `to` a copy of the blob. Raises `BlobMissing` and `BlobCorrupt`; then `to` is not touched."""
+    def fetch(
+        self, digest: str, to: Path, *, verify: bool = True, on_chunk: Callable[[], None] = _nothing
+    ) -> None:
+        """Make `to` a copy of the blob. Raises `BlobMissing`, `BlobCorrupt` and what `on_chunk` raises, which
+        is called as it comes in; then `to` is not touched."""
         part = to.with_name(f".{to.name}.{uuid.uuid4().hex}.part")
         hasher = hashlib.sha256()
         try:
@@ -109,6 +116,7 @@ class Blobs:
                 for chunk in self.open(digest):
                     hasher.update(chunk)
                     file.write(chunk)
+                    on_chunk()
             if verify and hasher.hexdigest() != digest:
                 raise BlobCorrupt(digest, hasher.hexdigest())
             part.replace(to)

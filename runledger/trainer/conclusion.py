@@ -82,7 +82,13 @@ def _ended_against_its_will(run: Run, run_id: RunId, attempt: int, end: End) -> 
             last_lines=end.last_lines,
         )
     if run.losses + 1 < run.limits.attempts:
-        return LoseAttempt(run_id=run_id, attempt=attempt, last_heartbeat_at=end.at)
+        return LoseAttempt(
+            run_id=run_id,
+            attempt=attempt,
+            last_heartbeat_at=end.at,
+            message=describe(end.status),
+            last_lines=end.last_lines,
+        )
     return FailRun(
         run_id=run_id,
         attempt=attempt,

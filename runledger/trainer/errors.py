@@ -17,6 +17,7 @@
     ├── ScorerChanged       the scorer's source is not what the worker announced
     ├── ScorerFailed        a scorer raised an error, or gave what is no score
     ├── MisusedContext      a recipe asked for something that cannot be given or recorded
+    ├── Interrupted         an attempt has to stop before its process exists
     ├── TooLate             another worker has taken the row or holds the lease
     └── FolderInUse         somebody works in an attempt's folder
 
@@ -24,6 +25,11 @@
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runledger.trainer.conclusion import Cause
 
 
 class TrainerError(Exception):
@@ -166,6 +172,14 @@ class ScorerFailed(TrainerError):
 
 class MisusedContext(TrainerError):
     """A recipe asked for something that its spec does not name, or that cannot be recorded in this order."""
+
+
+class Interrupted(TrainerError):
+    """An attempt has to stop before its process exists."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(f"stopped while it was prepared: {cause}")
+        self.cause = cause
 
 
 class TooLate(TrainerError):

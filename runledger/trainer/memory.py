@@ -6,11 +6,19 @@ from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
+WHOLE_MACHINE = Path("/proc/vmstat")
 
 
-def out_of_memory_kills(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
-    """How many processes of this worker's control group were killed so far; 0 where nobody counts."""
-    return max((_count(path) for path in _counters(cgroups, own)), default=0)
+def out_of_memory_kills(
+    cgroups: Path = CGROUPS, own: Path = OWN_CGROUP, machine: Path = WHOLE_MACHINE
+) -> int:
+    """How many processes of this worker's control group were killed so far; 0 where nobody counts.
+
+    Where nobody counts for the group, as in none, the kernel does for the whole machine.
+    """
+    counts = [_count(path) for path in _counters(cgroups, own)]
+    of_group = [count for count in counts if count is not None]
+    return max(of_group) if of_group else _count(machine) or 0
 
 
 def _counters(cgroups: Path, own: Path) -> list[Path]:
@@ -24,10 +32,11 @@ def _counters(cgroups: Path, own: Path) -> list[Path]:
     return found + [cgroups / "memory" / group / "memory.oom_control" for group in groups | {""}]
 
 
-def _count(path: Path) -> int:
+def _count(path: Path) -> int | None:
+    """None where it does not say."""
     try:
         lines = path.read_text().splitlines()
     except OSError:
-        return 0
+        return None
     counts = dict(line.split(maxsplit=1) for line in lines if " " in line)
-    return int(counts.get("oom_kill", 0))
+    return int(counts["oom_kill"]) if "oom_kill" in counts else None

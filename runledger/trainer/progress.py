@@ -20,6 +20,10 @@ class ProgressWatch:
         self.ended: Ended | None = None
         self.moved_at = clock()
 
+    def begin(self) -> None:
+        """The process starts now: what was before is no silence of it."""
+        self.moved_at = self._clock()
+
     def look(self) -> None:
         """Read what has been written since."""
         while entries := self._reader.read():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 
 import msgspec
 from sqlalchemy import Connection
@@ -22,12 +23,13 @@ from runledger.trainer import prometheus
 from runledger.trainer.attempt.job import Folder, Job
 from runledger.trainer.child import Child, environment
 from runledger.trainer.claims import Claim, load_run
-from runledger.trainer.conclusion import End, conclude
+from runledger.trainer.conclusion import Cause, End, conclude
 from runledger.trainer.devices import DETERMINISTIC_GPU_FLAGS
-from runledger.trainer.errors import RecipeNotHere
+from runledger.trainer.errors import Interrupted, RecipeNotHere
 from runledger.trainer.facts import Facts
 from runledger.trainer.folders import hold, last_lines, name_of
 from runledger.trainer.heartbeat import Heartbeat
+from runledger.trainer.interruption import Interruptible
 from runledger.trainer.memory import out_of_memory_kills
 from runledger.trainer.preparation import prepare
 from runledger.trainer.progress import ProgressWatch
@@ -35,7 +37,7 @@ from runledger.trainer.retrying import Retry
 from runledger.trainer.services import Services
 from runledger.trainer.shipper import shipper
 from runledger.trainer.spares import Kind, Spares
-from runledger.trainer.watching import Watch
+from runledger.trainer.watching import Reasons, Watch
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ class Supervisor:
             progress=lambda: self._progress.now,
         )
         self._is_over = threading.Event()
+        self._started_at = time.monotonic()
         facts = Facts(services, claim, self._folder)
         self._shipper = shipper(
             services, self._folder, claim.run_id, claim.attempt, facts=facts, give_up=drain.expired
@@ -107,18 +110,34 @@ class Supervisor:
 
     def _execute(self, lock: int) -> None:
         run = self._retry(lambda: load_run(self._services, self._claim.run_id))
+        reasons = Reasons(self._heartbeat, self._drain.begun, limits=run.limits, started_at=self._started_at)
         try:
-            job = self._retry(lambda: prepare(self._services, self._claim, run, self._folder))
+            job = self._prepare(run, reasons)
+        except Interrupted as stop:
+            self._check_held()
+            unbegun = self._describe_end(stop.cause, 0, False)
+            self._retry(lambda: self._conclude(unbegun))
+            return
         except (BlobMissing, BlobCorrupt, NotFound, RecipeNotHere) as problem:
             failed = self._failed(problem)
             self._retry(lambda: self._end(failed))
             return
         self._check_held()
-        end = self._train(job, run, lock)
+        end = self._train(job, run, reasons, lock)
         self._check_held()
         self._retry(lambda: self._conclude(end))
 
-    def _train(self, job: Job, run: Run, lock: int) -> End:
+    def _prepare(self, run: Run, reasons: Reasons) -> Job:
+        """Raises `Interrupted` for whatever would stop the child, and where the lease is lost."""
+
+        def reason(moved_at: float) -> Cause | None:
+            return "preemption" if self._heartbeat.is_lost.is_set() else reasons.look(moved_at)
+
+        return Interruptible(
+            lambda on_chunk: prepare(self._services, self._claim, run, self._folder, on_chunk), reason
+        ).run()
+
+    def _train(self, job: Job, run: Run, reasons: Reasons, lock: int) -> End:
         """Returns once the child has ended and its journal is shipped."""
         kills = out_of_memory_kills()
         self._folder.write_job(job)
@@ -127,13 +146,13 @@ class Supervisor:
             recipe_digest=job.recipe_digest,
             environ=self._environ(run.requested.device.kind),
         )
+        self._progress.begin()
         child = self._spares.start(kind, self._folder, lock)
         watch = Watch(
             child,
             self._progress,
             self._heartbeat,
-            self._drain.begun,
-            limits=run.limits,
+            reasons,
             settings=self._settings,
             on_first_step=lambda: self._spares.make(kind),
         )
@@ -149,7 +168,7 @@ class Supervisor:
             self._spares.make(kind)
         if not self._shipper.is_complete:
             raise GaveUp
-        return self._describe_end(watch, status, out_of_memory_kills() > kills)
+        return self._describe_end(watch.cause, status, out_of_memory_kills() > kills)
 
     def _ship(self, child: Child) -> None:
         """A training of which nothing can be told is in vain, however long it goes on."""
@@ -159,12 +178,12 @@ class Supervisor:
             logger.exception("attempt %s cannot be shipped", self._name)
             child.kill()
 
-    def _describe_end(self, watch: Watch, status: int, was_out_of_memory: bool) -> End:
+    def _describe_end(self, cause: Cause | None, status: int, was_out_of_memory: bool) -> End:
         return End(
             ended=self._progress.ended,
             status=status,
-            cause=watch.cause,
-            was_out_of_memory=was_out_of_memory and watch.cause is None and status == -9,
+            cause=cause,
+            was_out_of_memory=was_out_of_memory and cause is None and status == -9,
             step=self._progress.step,
             last_lines=last_lines(self._folder.output),
             at=self._services.clock(),

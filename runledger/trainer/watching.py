@@ -19,6 +19,38 @@ logger = logging.getLogger(__name__)
 WATCH_SECONDS = 0.05
 
 
+class Reasons:
+    """Why an attempt has to stop, if it has to."""
+
+    def __init__(
+        self,
+        heartbeat: Heartbeat,
+        preempted: threading.Event,
+        *,
+        limits: Limits,
+        started_at: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._heartbeat = heartbeat
+        self._preempted = preempted
+        self._limits = limits
+        self._started_at = started_at
+        self._clock = clock
+
+    def look(self, moved_at: float) -> Cause | None:
+        """`moved_at` is when it has come further last, by the clock."""
+        now = self._clock()
+        if self._heartbeat.stop_requested.is_set():
+            return "request"
+        if self._preempted.is_set():
+            return "preemption"
+        if self._limits.wall_seconds is not None and now - self._started_at > self._limits.wall_seconds:
+            return "timed-out"
+        if now - moved_at > self._limits.no_progress_seconds:
+            return "no-progress"
+        return None
+
+
 class Watch:
     """Ends the child at once where its lease is lost."""
 
@@ -27,9 +59,8 @@ class Watch:
         child: Child,
         progress: ProgressWatch,
         heartbeat: Heartbeat,
-        preempted: threading.Event,
+        reasons: Reasons,
         *,
-        limits: Limits,
         settings: TrainerSettings,
         on_first_step: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
@@ -37,13 +68,11 @@ class Watch:
         self._child = child
         self._progress = progress
         self._heartbeat = heartbeat
-        self._preempted = preempted
-        self._limits = limits
+        self._reasons = reasons
         self._settings = settings
         self._on_first_step = on_first_step
         self._has_stepped = False
         self._clock = clock
-        self._started_at = clock()
         self._next_at = 0.0
         self._is_terminated = False
         self.cause: Cause | None = None
@@ -68,22 +97,10 @@ class Watch:
         elif self.cause is not None:
             self._press_on()
         else:
-            self.cause = self._reason()
+            self.cause = self._reasons.look(self._progress.moved_at)
             if self.cause is not None:
                 logger.info("process %d is stopped: %s", self._child.pid, self.cause)
                 self._begin(self.cause)
-
-    def _reason(self) -> Cause | None:
-        now = self._clock()
-        if self._heartbeat.stop_requested.is_set():
-            return "request"
-        if self._preempted.is_set():
-            return "preemption"
-        if self._limits.wall_seconds is not None and now - self._started_at > self._limits.wall_seconds:
-            return "timed-out"
-        if now - self._progress.moved_at > self._limits.no_progress_seconds:
-            return "no-progress"
-        return None
 
     def _begin(self, cause: Cause) -> None:
         """Whoever does not move will not reach a step boundary either."""

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-import dramatiq
+import msgspec
 from msgspec import convert
 
 from runledger.tracker.blobs import Blobs
@@ -48,6 +48,11 @@ SWEEP_SECONDS = 10.0
 EMBEDDED_RESEND_SECONDS = 2.0
 FORGOTTEN_SECONDS = 3_600.0
 """A worker that ended without a word is not counted as missing for ever."""
+DRAINING = "draining"
+"""How a worker is announced that takes nothing any more."""
+DRAIN_SECONDS = 0.2
+NEVER_MILLISECONDS = 10 * 365 * 86_400 * 1_000
+"""A training that is waited for takes as long as it takes."""
 TELL_SECONDS = 15.0
 """How long a worker that has to end goes on telling what its attempts have left."""
 
@@ -124,13 +129,34 @@ def _announced(found: Found, scorers: tuple[FoundScorer, ...]) -> RecipeAnnounce
     )
 
 
+class Orders(msgspec.Struct, frozen=True):
+    """What a worker is told from outside. `leave`: end, and preempt what trains; `drain`: end after it."""
+
+    asked: threading.Event
+    """Either of them."""
+    left: threading.Event
+
+    @classmethod
+    def new(cls) -> Orders:
+        return cls(threading.Event(), threading.Event())
+
+    def drain(self) -> None:
+        self.asked.set()
+
+    def leave(self) -> None:
+        self.left.set()
+        self.asked.set()
+
+
 class TrainerProcess:
-    """All of a worker. `run` returns once `stop` is set and everything has ended."""
+    """All of a worker. `run` returns once it was told to end and everything has ended."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._settings = services.settings
         self._drain = Drain.new()
+        self._takes_nothing = threading.Event()
+        """It ends, at once or once it has done what it does."""
         self._broker = open_broker(self._settings.broker_url, self._settings.queue)
         self._actor = actors.declare(self._broker, self._settings.queue, self._wake)
         self._relay = Relay(services.log, self._send)
@@ -147,34 +173,50 @@ class TrainerProcess:
         self._hints = hints.listen(services.log.engine)
         self._free = threading.BoundedSemaphore(self._settings.worker_threads)
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, orders: Orders) -> None:
         self._announce()
-        reconcile_seconds = min(RECONCILE_SECONDS, self._settings.lease_seconds / 10)
-        loops = [
-            Loop("relay", RELAY_SECONDS, self._relay.step, self._drain.begun, Prompt(self._hints).wait),
-            Loop("reconciler", reconcile_seconds, self._reconciler.step, self._drain.begun),
-            Loop("announcement", TOUCH_SECONDS, self._touch, self._drain.begun),
-            Loop("spare", SPARE_SECONDS, self._spares.look, self._drain.begun),
-            Loop("leftovers", SWEEP_SECONDS, self._sweep, self._drain.begun),
-        ]
+        loops = self._loops()
         worker = open_worker(self._broker, self._settings.worker_threads, self._settings.broker_url)
         worker.start()
         for loop in loops:
             loop.start()
         logger.info("worker %s is ready", self._services.worker_id)
-        stop.wait()
-        self._end(worker, loops)
+        orders.asked.wait()
+        self._takes_nothing.set()
+        self._spares.close()
+        stopping = threading.Thread(target=worker.stop, args=(NEVER_MILLISECONDS,), name="stop", daemon=True)
+        stopping.start()
+        self._finish(stopping, orders.left)
+        self._end(stopping, loops)
 
-    def _end(self, worker: dramatiq.Worker, loops: list[Loop]) -> None:
+    def _loops(self) -> list[Loop]:
+        """Who takes nothing sends nothing either: what a relay sends in memory, it sends to itself."""
+        prompt = Prompt(self._hints).wait
+        reconcile_seconds = min(RECONCILE_SECONDS, self._settings.lease_seconds / 10)
+        return [
+            Loop("relay", RELAY_SECONDS, self._relay.step, self._takes_nothing, prompt),
+            Loop("reconciler", reconcile_seconds, self._reconciler.step, self._takes_nothing),
+            Loop("announcement", TOUCH_SECONDS, self._touch, self._drain.begun),
+            Loop("spare", SPARE_SECONDS, self._spares.look, self._takes_nothing),
+            Loop("leftovers", SWEEP_SECONDS, self._sweep, self._drain.begun),
+        ]
+
+    def _finish(self, stopping: threading.Thread, left: threading.Event) -> None:
+        """Wait for what trains, but not for longer than until it is told to leave at once."""
+        if not left.is_set():
+            logger.info("worker %s is drained", self._services.worker_id)
+        while stopping.is_alive() and not left.wait(DRAIN_SECONDS):
+            continue
+
+    def _end(self, stopping: threading.Thread, loops: list[Loop]) -> None:
         """Preempt what trains, tell it, withdraw."""
         logger.info("worker %s ends", self._services.worker_id)
         self._drain.begun.set()
-        self._spares.close()
         patience = self._settings.grace_seconds + self._settings.terminate_seconds + TELL_SECONDS
         expiry = threading.Timer(patience, self._drain.expired.set)
         expiry.daemon = True
         expiry.start()
-        worker.stop(timeout=round((patience + TELL_SECONDS) * 1000))
+        stopping.join(patience + TELL_SECONDS)
         expiry.cancel()
         self._drain.expired.set()
         for loop in loops:
@@ -199,7 +241,7 @@ class TrainerProcess:
             self._execute_all()
 
     def _execute_all(self) -> None:
-        while not self._drain.begun.is_set():
+        while not self._takes_nothing.is_set():
             try:
                 claim = claim_best(self._services)
             except StoreUnavailable as error:
@@ -218,8 +260,9 @@ class TrainerProcess:
 
     def _touch(self) -> None:
         with write(self._services.log.engine) as conn:
-            if not announcements.touch(conn, self._services.worker_id):
-                announcements.announce(conn, self._services.worker)
+            state = DRAINING if self._takes_nothing.is_set() else self._services.worker.state
+            if not announcements.touch(conn, self._services.worker_id, state):
+                announcements.announce(conn, msgspec.structs.replace(self._services.worker, state=state))
             announcements.forget_stale(conn, FORGOTTEN_SECONDS)
 
     def _sweep(self) -> None:

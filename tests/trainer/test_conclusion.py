@@ -95,7 +95,13 @@ def test_a_limit_that_was_passed_fails_the_run() -> None:
 
 
 def test_a_crash_costs_an_attempt_and_the_last_one_fails_the_run() -> None:
-    assert told(run()) == LoseAttempt(run_id=RUN, attempt=1, last_heartbeat_at=AT)
+    assert told(run()) == LoseAttempt(
+        run_id=RUN,
+        attempt=1,
+        last_heartbeat_at=AT,
+        message="killed by signal 9 (SIGKILL)",
+        last_lines=("bye",),
+    )
     lost = RunAttemptLost(attempt=1, last_heartbeat_at=AT, resume_point=None)
     last = run(lost, RunRetried(attempt=2, why="loss"), RunStarted(attempt=2, worker="w", epoch=2))
     failed = told(last)

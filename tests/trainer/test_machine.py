@@ -74,12 +74,22 @@ def test_a_run_that_asks_for_a_device_gets_no_other(tmp_path: Path) -> None:
 def test_kills_for_want_of_memory_are_counted(tmp_path: Path) -> None:
     own = tmp_path / "cgroup"
     own.write_text("0::/workers/one\n")
-    assert out_of_memory_kills(tmp_path, own) == 0
+    nobody = tmp_path / "absent"
+    assert out_of_memory_kills(tmp_path, own, nobody) == 0
     group = tmp_path / "workers" / "one"
     group.mkdir(parents=True)
     (group / "memory.events").write_text("low 0\noom 4\noom_kill 3\n")
-    assert out_of_memory_kills(tmp_path, own) == 3
-    assert out_of_memory_kills(tmp_path, tmp_path / "absent") == 0
+    assert out_of_memory_kills(tmp_path, own, nobody) == 3
+    assert out_of_memory_kills(tmp_path, nobody, nobody) == 0
+
+
+def test_where_no_group_counts_the_machine_does(tmp_path: Path) -> None:
+    own, machine = tmp_path / "cgroup", tmp_path / "vmstat"
+    own.write_text("0::/\n")
+    machine.write_text("pgfault 12\noom_kill 5\n")
+    assert out_of_memory_kills(tmp_path, own, machine) == 5
+    (tmp_path / "memory.events").write_text("oom 0\noom_kill 0\n")
+    assert out_of_memory_kills(tmp_path, own, machine) == 0
 
 
 def test_the_last_lines_of_an_output(tmp_path: Path) -> None:

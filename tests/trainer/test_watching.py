@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pytest
 
 from runledger.tracker.journal import Points, Progress, encode_frame
 from runledger.tracker.spec import Limits
+from runledger.trainer.child import Child
+from runledger.trainer.heartbeat import Heartbeat
 from runledger.trainer.progress import ProgressWatch
 from runledger.trainer.settings import TrainerSettings
-from runledger.trainer.watching import Watch
+from runledger.trainer.watching import Reasons, Watch
 
 SETTINGS = TrainerSettings(grace_seconds=10, terminate_seconds=5)
 
@@ -50,8 +52,10 @@ class Scene:
         self.journal = journal
         self.child, self.heartbeat, self.preempted = FakeChild(), FakeHeartbeat(), threading.Event()
         progress = ProgressWatch(journal, lambda: self.now)
-        watched: Any = (self.child, progress, self.heartbeat)
-        self.watch = Watch(*watched, self.preempted, limits=limits, settings=SETTINGS, clock=lambda: self.now)
+        child, heartbeat = cast(Child, self.child), cast(Heartbeat, self.heartbeat)
+        clock = lambda: self.now  # noqa: E731
+        reasons = Reasons(heartbeat, self.preempted, limits=limits, started_at=0.0, clock=clock)
+        self.watch = Watch(child, progress, heartbeat, reasons, settings=SETTINGS, clock=clock)
 
     def at(self, now: float) -> list[str]:
         self.now = now

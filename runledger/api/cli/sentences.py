@@ -83,6 +83,8 @@ def _specifics(kind: str, data: dict[str, Any]) -> list[str]:
             return [f"{score['name']} {number(score['value'])}" for score in data["scores"]]
         case "RunFailed":
             return [word for word in (data["reason"], data["error_class"], data["message"]) if word]
+        case "RunAttemptLost":
+            return [data["message"]] if data.get("message") else []
         case "RunCancellationRequested" | "RunRetried":
             return [word for word in (data.get("reason"), data.get("why")) if word]
         case _:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from msgspec import UNSET, UnsetType
+
 from runledger.tracker.events.base import Covers, Event, ForkPoint, ResumePoint, Score
 from runledger.tracker.ids import Digest
 from runledger.tracker.spec import DeviceRequest, Limits, RunSpec, Scalar
@@ -133,6 +135,9 @@ class RunAttemptLost(Event, frozen=True, kw_only=True):
     attempt: int
     last_heartbeat_at: datetime | None
     resume_point: ResumePoint | None
+    message: str | UnsetType = UNSET
+    """What its own worker knows of the end of its process; absent where the worker was silent."""
+    last_lines: tuple[str, ...] | UnsetType = UNSET
 
 
 class RunAttemptReturned(Event, frozen=True, kw_only=True):

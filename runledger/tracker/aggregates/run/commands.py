@@ -162,6 +162,9 @@ class LoseAttempt(AttemptCommand, frozen=True, kw_only=True):
     """
 
     last_heartbeat_at: datetime | None = None
+    message: str = ""
+    """How its process has ended, where its own worker tells that."""
+    last_lines: tuple[str, ...] = ()
     replaced: bool = False
     """The executor of a run executed elsewhere is back already and begins the next attempt."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, assert_never
 
+from msgspec import UNSET
+
 from runledger.tracker.aggregates import errors
 from runledger.tracker.aggregates.run.checks import cancelled, check_executing, paused
 from runledger.tracker.aggregates.run.commands import (
@@ -103,6 +105,8 @@ def _lose(run: Run, command: LoseAttempt) -> Events:
         attempt=command.attempt,
         last_heartbeat_at=command.last_heartbeat_at,
         resume_point=run.resume_point,
+        message=command.message or UNSET,
+        last_lines=command.last_lines or UNSET,
     )
     is_wanted = run.status == "running"
     if is_wanted and run.is_external and not command.replaced:

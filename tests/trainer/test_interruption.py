@@ -1,0 +1,91 @@
+"""What an attempt waits for before its child exists ends when it has to stop, also where it hangs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from runledger.tracker.errors import BlobMissing, GaveUp, StoreUnavailable
+from runledger.trainer.conclusion import Cause
+from runledger.trainer.errors import Interrupted
+from runledger.trainer.interruption import Interruptible
+
+
+def never(moved_at: float) -> Cause | None:
+    return None
+
+
+def test_what_works_is_handed_on() -> None:
+    assert Interruptible(lambda move: 7, never).run() == 7
+
+
+def test_what_is_out_of_reach_is_tried_again() -> None:
+    tries: list[int] = []
+
+    def second(move: Callable[[], None]) -> int:
+        tries.append(1)
+        if len(tries) == 1:
+            raise StoreUnavailable("s3://x", "away")
+        return len(tries)
+
+    assert Interruptible(second, never).run() == 2
+
+
+def test_what_nobody_has_is_raised() -> None:
+    def missing(move: Callable[[], None]) -> int:
+        raise BlobMissing("d")
+
+    with pytest.raises(BlobMissing):
+        Interruptible(missing, never).run()
+
+
+def test_a_call_that_hangs_holds_nothing_up() -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def hangs(move: Callable[[], None]) -> None:
+        begun.set()
+        over.wait(60)
+
+    try:
+        with pytest.raises(Interrupted) as stopped:
+            Interruptible(hangs, lambda moved_at: "request" if begun.is_set() else None).run()
+        assert stopped.value.cause == "request"
+    finally:
+        over.set()
+
+
+def test_who_is_given_up_stops_at_its_next_movement() -> None:
+    given_up, ended = threading.Event(), threading.Event()
+
+    def endless(move: Callable[[], None]) -> None:
+        try:
+            while True:
+                given_up.wait(0.01)
+                move()
+        except GaveUp:
+            ended.set()
+
+    with pytest.raises(Interrupted):
+        Interruptible(endless, lambda moved_at: "preemption").run()
+    assert ended.wait(30)
+
+
+def test_an_outage_is_a_movement() -> None:
+    times = iter(range(1, 10_000))
+    seen: set[float] = set()
+    is_back = threading.Event()
+
+    def out_of_reach(move: Callable[[], None]) -> None:
+        if not is_back.is_set():
+            raise StoreUnavailable("s3://x", "away")
+
+    def look(moved_at: float) -> Cause | None:
+        seen.add(moved_at)
+        if len(seen) > 2:
+            is_back.set()
+        return None
+
+    Interruptible(out_of_reach, look, clock=lambda: float(next(times))).run()
+    assert len(seen) > 2
