@@ -42,7 +42,7 @@ class RawLog:
     """Reads by statements of its own: anything may stand in a column, of any type."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._place = "%s" if is_postgresql(engine) else "?"
 
     def pages(self, after: int, until: int) -> Iterator[tuple[Iterable[LogRow], int]]:
@@ -77,12 +77,12 @@ class RawLog:
 
     def ends(self) -> tuple[int, int, int]:
         """The last position that is there, the head's, and the head's time."""
-        with read(self._engine) as conn:
+        with read(self.engine) as conn:
             last, position, recorded_at = conn.exec_driver_sql(_ENDS).one()
         return last or 0, position, recorded_at
 
     def _fetch(self, statement: str, parameters: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
-        return fetch_raw(self._engine, statement.format(self._place), parameters)
+        return fetch_raw(self.engine, statement.format(self._place), parameters)
 
 
 def fetch_raw(engine: Engine, statement: str, parameters: tuple[Any, ...] = ()) -> Sequence[Sequence[Any]]:

@@ -182,7 +182,9 @@ class Sealer:
         if problem is None:
             self._store(outside, self._grown(tip, outside.size), found, epoch)
             return tip, outside
-        if not any(each.lost_root == outside.root.hex() for each in restores_of(self._log)):
+        if not any(
+            each.lost_root == outside.root.hex() for each in restores_of(self._engine, self._log.log_id)
+        ):
             raise problem
         return msgspec.structs.replace(tip, sealed_at=outside.sealed_at), None
 

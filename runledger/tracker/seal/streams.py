@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
-from runledger.tracker import events
-from runledger.tracker.errors import NotFound, UnknownEvent
+from runledger.tracker.errors import NotFound
 from runledger.tracker.events.run import RunEvaluated
 from runledger.tracker.ids import EvaluationId, RunId, evaluation_stream, run_stream
 from runledger.tracker.seal.rawlog import RawLog
+from runledger.tracker.seal.restores import read_event
 from runledger.tracker.seal.rowcheck import Chains, LogRow
 
 LAST = 2**63 - 1
@@ -49,10 +47,7 @@ def _check_stream(raw: RawLog, log_id: str, stream: str) -> tuple[int, str] | No
 
 def _evaluation(row: LogRow) -> str | None:
     """The evaluation that an event of a run tells of; None also for what cannot be read."""
-    if row.type != RunEvaluated.tag:
-        return None
-    try:
-        event = events.decode(row.type, row.schema, row.payload)
-    except (UnknownEvent, msgspec.MsgspecError, TypeError):
-        return None
-    return event.evaluation_id if isinstance(event, RunEvaluated) else None
+    event = read_event(row)
+    if isinstance(event, RunEvaluated) and event.evaluation_id.isprintable():
+        return event.evaluation_id
+    return None

@@ -14,11 +14,10 @@ from typing import Any
 
 import msgspec
 
-from runledger.tracker.errors import UnknownEvent
 from runledger.tracker.events.log import LogRestored
 from runledger.tracker.ids import log_stream
-from runledger.tracker.seal.leaves import MISSING, TWICE, unusual_leaf
-from runledger.tracker.seal.merkle import Frontier
+from runledger.tracker.seal.leaves import MISSING, TWICE, leaves_between, unusual_leaf
+from runledger.tracker.seal.merkle import Frontier, split_hashes
 from runledger.tracker.seal.notes import PublicKey
 from runledger.tracker.seal.place import Place
 from runledger.tracker.seal.rawlog import RawLog
@@ -79,7 +78,7 @@ def verify_log(
     Raises `NotFound` for a run that the log does not know, and `StoreUnavailable`.
     """
     raw = RawLog(log.engine)
-    raw, restores = RawLog(log.engine), _restores(log)
+    raw, restores = RawLog(log.engine), restores_of(log.engine, log.log_id)
     with read(log.engine) as conn:
         sealed = largest_seal(conn)
     outside = None if place is None else Outside(place, restores)
@@ -103,14 +102,6 @@ def verify_log(
         restores=restores,
         fault=min(filter(None, found), key=lambda each: each.position, default=None),
     )
-
-
-def _restores(log: Log) -> list[LogRestored]:
-    """What cannot be read explains nothing; what is wrong with it will be found when its turn comes."""
-    try:
-        return restores_of(log)
-    except (UnknownEvent, msgspec.MsgspecError, TypeError, ValueError):
-        return []
 
 
 def _of_streams(raw: RawLog, log_id: str, streams: Iterable[str]) -> Fault | None:
@@ -180,11 +171,8 @@ class _Walk:
 
     def _locate(self, seal: Seal) -> Fault:
         """What a root that differs comes from."""
-        position = self._first_difference(seal, seal.size)
-        if position is not None:
-            return _changed(position, seal)
-        first = self.sealed.size + 1 if self.sealed else 1
-        return Fault(position=first, problem=f"from here to {seal.size} something is not as sealed")
+        itself = Fault(position=seal.size, problem="its seal has another root than its own leaves")
+        return self._blame(seal, seal.size) or itself
 
     def _missing(self) -> Fault | None:
         """Of what is sealed, nothing may lie behind the head."""
@@ -197,10 +185,30 @@ class _Walk:
     def _fault(self, position: int, problem: str) -> Fault:
         """At a position; unless the seals ahead tell of an earlier one, whose own hash was made to fit."""
         for seal in self._witnesses.covering(position):
-            earlier = self._first_difference(seal, position - 1)
+            earlier = self._blame(seal, position - 1)
             if earlier is not None:
-                return _changed(earlier, seal)
+                return earlier
         return Fault(position=position, problem=problem)
+
+    def _blame(self, seal: Seal, until: int) -> Fault | None:
+        """The first position up to `until` that is not as this seal has it; None where all are."""
+        first = self.sealed.size + 1 if self.sealed else 1
+        if first <= seal.base and not self._has_sealed_base(seal):
+            return Fault(position=first, problem=f"from here to {seal.base} something is not as sealed")
+        position = self._first_difference(seal, until)
+        if position is None:
+            return None
+        when = f"{seal.sealed_at:%Y-%m-%d %H:%M:%S} UTC"
+        return Fault(position=position, problem=f"the event is not the one that was sealed at {when}")
+
+    def _has_sealed_base(self, seal: Seal) -> bool:
+        """Whether all before the seal's own leaves is as it was; asked where no other seal can tell."""
+        frontier = Frontier()
+        for leaf in leaves_between(self._raw.engine, 0, seal.base):
+            frontier.push(leaf)
+        for leaf in split_hashes(seal.leaves):
+            frontier.push(leaf)
+        return frontier.root() == seal.root
 
     def _first_difference(self, seal: Seal, until: int) -> int | None:
         """The first position up to `until` whose leaf is not the one that was sealed."""
@@ -209,8 +217,3 @@ class _Walk:
         first, last = max(before, seal.base) + 1, min(self._frontier.size, seal.size, until)
         positions = range(first, last + 1)
         return next((each for each in positions if ours[each - before - 1] != seal.leaf(each)), None)
-
-
-def _changed(position: int, seal: Seal) -> Fault:
-    when = f"{seal.sealed_at:%Y-%m-%d %H:%M:%S} UTC"
-    return Fault(position=position, problem=f"the event is not the one that was sealed at {when}")

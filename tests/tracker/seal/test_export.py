@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -19,10 +20,18 @@ from runledger.tracker.events.base import Score
 from runledger.tracker.events.run import RunEvaluated
 from runledger.tracker.ids import EvaluationId, Stream
 from runledger.tracker.seal.errors import Contradicted, ExportInvalid, NotSealed
-from runledger.tracker.seal.export import ExportedEvent
+from runledger.tracker.seal.export import (
+    ExportedEvent,
+    Header,
+    StreamEnd,
+    manifest_of,
+    read_event,
+    write_line,
+)
 from runledger.tracker.seal.exporting import Exported, export_run
-from runledger.tracker.seal.notes import public_key_of
+from runledger.tracker.seal.notes import public_key_of, sign
 from runledger.tracker.seal.offline import ExportVerified, verify_export
+from runledger.tracker.seal.seal import read_seal
 from tests.tracker.builders import checkpointed
 from tests.tracker.seal.attacks import Attacker
 from tests.tracker.seal.histories import KEY, History
@@ -162,6 +171,45 @@ def test_events_of_another_run_prove_nothing_for_this_one(whole: History) -> Non
     events = lines_of(exported(whole, "b")[0])[1:]
     with pytest.raises(ExportInvalid, match="line 1: the manifest is not that of the events"):
         read(whole, b"".join([*header, *events]))
+
+
+def forged(history: History, content: bytes, change: Callable[[list[Any]], list[Any]]) -> bytes:
+    """By whoever has the key: other events under a manifest of their own."""
+    header, *lines = lines_of(content)
+    found = verify_export(io.BytesIO(content), history.keys)
+    seal = read_seal(json.loads(header)["seal"], history.log.log_id, history.keys)
+    events = change([read_event(2, line) for line in lines])
+    streams = {event.stream: StreamEnd(event.version, event.hash) for event in events}
+    manifest = manifest_of("a", found.exported_at, seal, streams, set(found.digests))
+    signed = sign(manifest.text, history.log.log_id, KEY)
+    first = write_line(Header(manifest=signed, seal=json.loads(header)["seal"]))
+    return first + b"".join(map(write_line, events))
+
+
+def test_a_proof_of_another_event_leads_nowhere(whole: History) -> None:
+    """Even where the key has signed it."""
+
+    def exchange(events: list[Any]) -> list[Any]:
+        return [events[0], msgspec.structs.replace(events[1], proof=events[0].proof), *events[2:]]
+
+    content = of(whole)
+    assert read(whole, forged(whole, content, lambda events: events)) == read(whole, content)
+    with pytest.raises(ExportInvalid, match="line 3: its proof does not lead to the root that was sealed"):
+        read(whole, forged(whole, content, exchange))
+    with pytest.raises(ExportInvalid, match="line 2: it is not in the order of positions"):
+        read(whole, forged(whole, content, _moved_behind_the_seal))
+
+
+def _moved_behind_the_seal(events: list[Any]) -> list[Any]:
+    return [msgspec.structs.replace(events[0], position=24), *events[1:]]
+
+
+@pytest.mark.parametrize("text", ["nothing\n", "a\nlog\nrun a\ntime 2026-13-03T00:00:00.000000Z\n"])
+def test_a_signed_text_that_is_no_manifest(whole: History, text: str) -> None:
+    header = json.loads(lines_of(of(whole))[0])
+    first = Header(manifest=sign(text, whole.log.log_id, KEY), seal=header["seal"])
+    with pytest.raises(ExportInvalid, match="line 1: not"):
+        read(whole, write_line(first))
 
 
 def test_a_seal_or_a_manifest_of_another_export_does_not_fit(whole: History) -> None:

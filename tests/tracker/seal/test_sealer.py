@@ -6,6 +6,7 @@ import shutil
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, text
@@ -15,7 +16,8 @@ from runledger.tracker.errors import StoreUnavailable
 from runledger.tracker.seal import rows, sealer
 from runledger.tracker.seal.errors import Contradicted
 from runledger.tracker.seal.notes import open_note, public_key_of
-from runledger.tracker.seal.place import Place
+from runledger.tracker.seal.place import Name, Place, name_of
+from runledger.tracker.seal.seal import read_seal, write_seal
 from runledger.tracker.seal.sealer import Sealer
 from runledger.tracker.seal.state import seal_state
 from runledger.tracker.seal.verifying import verify_log
@@ -234,6 +236,27 @@ def test_a_new_key_goes_on_where_it_trusts_the_old_one(history: History) -> None
     assert verify_log(history.log, keys, history.place).sealed == 5
 
 
+def test_a_later_seal_outside_of_fewer_events_is_a_contradiction(history: History) -> None:
+    history.append(2)
+    history.seal()
+    small = history.place.read(next(history.place.names()))
+    history.append(2)
+    history.seal()
+    seal = read_seal(small, history.log.log_id, history.keys)
+    later = msgspec.structs.replace(seal, sealed_at=CLOCK())
+    history.place.write(name_of(later), write_seal(later, KEY))
+    history.append(1)
+    with pytest.raises(Contradicted, match="position 2: a later seal outside covers fewer events"):
+        history.sealer().seal()
+
+
+def test_what_is_no_hash_is_not_sealed(history: History) -> None:
+    history.append(3)
+    Attacker(history.log.engine).run("UPDATE events SET hash = '' WHERE position = 2")
+    with pytest.raises(Contradicted, match="position 2: hash holds what no writer stores"):
+        history.sealer().seal()
+
+
 def test_a_gap_is_not_sealed(history: History) -> None:
     history.append(4)
     Attacker(history.log.engine).run("DELETE FROM events WHERE position = 2")
@@ -302,6 +325,28 @@ def test_a_log_is_in_order_while_it_grows_and_is_sealed(history: History, log: L
 def _write_until(history: History, stop: threading.Event) -> None:
     while not stop.is_set():
         history.append(5)
+
+
+def test_it_waits_for_a_place_that_is_away(history: History, caplog: pytest.LogCaptureFixture) -> None:
+    stop = threading.Event()
+
+    class Away(Place):
+        """For one look."""
+
+        tries = 0
+
+        def newest(self) -> Name | None:
+            self.tries += 1
+            if self.tries == 1:
+                raise StoreUnavailable(self.url, "gone")
+            stop.set()
+            return super().newest()
+
+    history.append(1)
+    away = Away(history.url, history.log.log_id)
+    Sealer(history.log, away, KEY, clock=CLOCK).run(stop, 0.01)
+    assert "nothing is sealed at the moment" in caplog.text
+    assert sizes(history) == [1]
 
 
 def test_it_runs_until_it_is_told_to_stop(history: History, log: Log) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runledger.tracker.seal.rowcheck import LogRow
+from runledger.tracker.seal.seal import read_seal, write_seal
 from tests.tracker.seal.attacks import COLUMNS, Attacker, changed, rehashed, renumbered
-from tests.tracker.seal.histories import STREAMS, History
+from tests.tracker.seal.histories import KEY, STREAMS, History
 
 EVENTS = 40
 SEALED = 36
@@ -190,6 +193,55 @@ def test_any_mix_of_changes(sealed: History, attacker: Attacker, seed: int) -> N
     assert sealed.fault() == places[-1]
 
 
+def test_an_event_of_the_tail_whose_own_hash_was_made_to_fit(sealed: History, attacker: Attacker) -> None:
+    """Nothing bears witness to it yet, but for the next event of its stream."""
+    rows = attacker.rows()
+    rows[SEALED] = rows[SEALED]._replace(actor="somebody else")
+    stream = rows[SEALED].stream
+    forged = rehashed(sealed.log.log_id, rows)[SEALED]
+    sealed.append(3, (stream,))
+    rows = attacker.rows()
+    rows[SEALED] = forged
+    attacker.replace_all(rows)
+    after = next(row.position for row in rows[SEALED + 1 :] if row.stream == stream)
+    found = sealed.verify().fault
+    assert found is not None
+    assert (found.position, "it is not chained to version" in found.problem) == (after, True)
+
+
+def test_a_time_of_the_tail_that_is_earlier_than_the_one_before(sealed: History, attacker: Attacker) -> None:
+    attacker.run("UPDATE events SET recorded_at = 5 WHERE position = ?", SEALED + 1)
+    found = sealed.verify().fault
+    assert found is not None
+    assert found.problem == "it was recorded before the event before it"
+
+
+def thin_out(history: History) -> None:
+    """Of the seals of 1, 8, 16, 24, 28 and 36 events those of 16 and 24 are gone, here and outside."""
+    folder = Path(history.url.removeprefix("file://")) / history.log.log_id
+    for name in list(history.place.names()):
+        if name.size in (16, 24):
+            (folder / str(name)).unlink()
+    Attacker(history.log.engine).run("DELETE FROM seals WHERE size IN (16, 24)")
+
+
+@pytest.mark.parametrize(
+    ("place", "named", "problem"), [(12, 9, "from here to 24"), (26, 26, "the event is")]
+)
+def test_where_seals_are_gone_what_they_covered_is_named(
+    sealed: History, attacker: Attacker, place: int, named: int, problem: str
+) -> None:
+    """Their leaves are known to nobody; those of the seals that are left are."""
+    thin_out(sealed)
+    assert sealed.fault() is None
+    rows = attacker.rows()
+    rows[place - 1] = rows[place - 1]._replace(actor="somebody else")
+    attacker.replace_all(rehashed(sealed.log.log_id, rows))
+    found = sealed.verify().fault
+    assert found is not None
+    assert (found.position, problem in found.problem) == (named, True)
+
+
 def test_an_event_that_is_there_twice(sealed: History, attacker: Attacker) -> None:
     attacker.run("UPDATE head SET position = ?", EVENTS - 1)
     assert sealed.fault(outside=False) == EVENTS
@@ -227,6 +279,16 @@ def test_a_forged_seal_does_not_hide_what_lies_before_it(sealed: History, attack
     attacker.replace_all(rehashed(sealed.log.log_id, rows))
     attacker.run("UPDATE seals SET note = 'nothing' WHERE size = 16")
     assert sealed.fault() == 12
+
+
+def test_a_seal_whose_root_is_not_that_of_its_leaves(sealed: History) -> None:
+    """By whoever has the key."""
+    name = list(sealed.place.names())[2]
+    seal = read_seal(sealed.place.read(name), sealed.log.log_id, sealed.keys)
+    sealed.place.write(name, write_seal(replace(seal, root=bytes(32)), KEY))
+    found = sealed.verify().fault
+    assert found is not None
+    assert (found.position, found.problem) == (16, "its seal has another root than its own leaves")
 
 
 def test_a_file_outside_that_is_no_seal(sealed: History) -> None:
