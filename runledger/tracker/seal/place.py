@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -49,9 +49,9 @@ def name_of(seal: Seal) -> Name:
 class Place:
     """Every call raises `StoreUnavailable` where the place cannot be reached, read or written."""
 
-    def __init__(self, url: str, log_id: str) -> None:
+    def __init__(self, url: str, log_id: str, **options: Any) -> None:
         self.url = url
-        self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
         self._root = f"{root}/{log_id}"
         self._is_folder = isinstance(self._fs, LocalFileSystem)
         self._errors = errors_of(self._fs)

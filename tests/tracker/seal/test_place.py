@@ -1,13 +1,11 @@
-"""Where seals lie outside of the database, in a folder and in a bucket-like place."""
+"""Where seals lie outside of the database, in a folder and in a bucket."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from runledger.tracker.envelope import to_micros
@@ -16,17 +14,31 @@ from runledger.tracker.seal.errors import NoteInvalid
 from runledger.tracker.seal.opening import open_place
 from runledger.tracker.seal.place import Name, Place
 
+BUCKET = "seals"
+CREDENTIALS = {"key": "test", "secret": "test"}
 AT = datetime(2026, 1, 2, 23, 59, 59, 999_990, tzinfo=UTC)
 
 
-@pytest.fixture(params=["folder", "bucket"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+@pytest.fixture(scope="module")
+def s3_endpoint() -> Iterator[str]:
+    """A moto server in a thread, with one bucket."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    s3fs = pytest.importorskip("s3fs")
+    s3fs.S3FileSystem(endpoint_url=f"http://{host}:{port}", **CREDENTIALS, skip_instance_cache=True).mkdir(
+        BUCKET
+    )
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "folder":
-        yield Place(f"file://{tmp_path}", "log")
-        return
-    root = f"/{uuid.uuid4().hex}"
-    yield Place(f"memory://{root}", "log")
-    fsspec.filesystem("memory").rm(root, recursive=True)
+        return Place(f"file://{tmp_path}", "log")
+    endpoint: str = request.getfixturevalue("s3_endpoint")
+    return Place(f"s3://{BUCKET}/{tmp_path.name}", "log", endpoint_url=endpoint, **CREDENTIALS)
 
 
 def name(micros: int, size: int) -> Name:
