@@ -89,7 +89,7 @@ class PostgresqlDatabases:
         )
 
     def migrated(self) -> tuple[str, str]:
-        name = self._migrated.pop() if self._migrated else self._create_migrated()
+        name = self._whole() or self._create_migrated()
         self._lent.append((self._migrated, name))
         self._run(name, CLEAR)
         return _postgresql_url(name), _postgresql_url(name)
@@ -99,6 +99,16 @@ class PostgresqlDatabases:
         self._lent.append((self._empty, name))
         self._run(name, "DROP SCHEMA IF EXISTS ledger, views CASCADE")
         return _postgresql_url(name)
+
+    def _whole(self) -> str | None:
+        """One that was migrated and has its tables still: a rebuild leaves others."""
+        while self._migrated:
+            name = self._migrated.pop()
+            with connect_postgresql(_postgresql_url(name)) as connection:
+                if not connection.execute(CHANGED_TABLES).fetchall():
+                    return name
+            self._drop([name])
+        return None
 
     def take_back(self) -> None:
         for free, name in self._lent:
@@ -178,6 +188,10 @@ DO $$ DECLARE t record; BEGIN
         EXECUTE format('CREATE TABLE first_rows.%I AS TABLE %I.%I', t.kept, t.schemaname, t.tablename);
     END LOOP;
 END $$
+"""
+CHANGED_TABLES = """
+SELECT schemaname || '_' || tablename FROM pg_tables WHERE schemaname IN ('ledger', 'views')
+EXCEPT SELECT tablename FROM pg_tables WHERE schemaname = 'first_rows'
 """
 CLEAR = """
 DO $$ DECLARE t record; BEGIN

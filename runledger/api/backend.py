@@ -22,7 +22,7 @@ from runledger.api.errors import PositionNotReached
 from runledger.api.http.gate import Gate
 from runledger.api.hub import Hub
 from runledger.api.settings import ApiSettings
-from runledger.projections import positions
+from runledger.projections import builds, positions
 from runledger.tracker.blobs import Blobs
 from runledger.tracker.datasets import Contents
 from runledger.tracker.dispatch import Dispatcher
@@ -43,7 +43,7 @@ class Views(msgspec.Struct, frozen=True):
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with engines.read(self.engine) as conn:
+        with builds.reading(self.engine) as conn:
             yield conn
 
 

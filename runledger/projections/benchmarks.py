@@ -77,7 +77,7 @@ def fold(conn: Connection, batch: Sequence[Fact]) -> Write:
                     position=fact.position,
                     version=fact.version,
                     defined_at=fact.at,
-                    defined_by=fact.recorded.actor,
+                    defined_by=fact.actor,
                     **msgspec.structs.asdict(event),
                 )
             case BaselinePromoted() as event:

@@ -71,7 +71,7 @@ def fold(conn: Connection, batch: Sequence[Fact]) -> Write:
                     version=fact.version,
                     description="",
                     registered_at=fact.at,
-                    registered_by=fact.recorded.actor,
+                    registered_by=fact.actor,
                     registered=_pack(event),
                 )
             case DatasetDescribed() as event:

@@ -70,7 +70,7 @@ def fold(conn: Connection, batch: Sequence[Fact]) -> Write:
                     description=event.description,
                     archived=False,
                     created_at=fact.at,
-                    created_by=fact.recorded.actor,
+                    created_by=fact.actor,
                 )
             case event:
                 rows.change(fact.position, fact.subject, version=fact.version, **_changes(event))

@@ -45,7 +45,7 @@ def fold(conn: Connection, batch: Sequence[Fact]) -> Write:
     rows = Additions(log_chunks)
     for fact in batch:
         if isinstance(fact.event, LogsRecorded):
-            run_id, attempt = telemetry_ids(fact.recorded.stream)
+            run_id, attempt = telemetry_ids(fact.stream)
             rows.add(
                 run_id=run_id,
                 attempt=attempt,

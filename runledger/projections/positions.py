@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, Engine, select
 
+from runledger.projections.builds import active, cursor_in
 from runledger.projections.catalogue import PROJECTIONS, find
 from runledger.projections.errors import NotCaughtUp
 from runledger.projections.rows import Row
@@ -47,8 +48,10 @@ def position(conn: Connection, name: str) -> int:
 
 
 def positions(conn: Connection) -> dict[str, int]:
+    """Of the builds that answer."""
+    builds = active(conn)
     found = {row.name: row.position for row in conn.execute(select(cursors))}
-    return {each.name: found.get(each.cursor, 0) for each in PROJECTIONS}
+    return {each.name: found.get(cursor_in(builds, each), 0) for each in PROJECTIONS}
 
 
 def lag(conn: Connection, log: Log) -> dict[str, int]:

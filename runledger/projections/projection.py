@@ -16,36 +16,39 @@ from sqlalchemy import Connection, Table
 from runledger.projections.tables import cursor_of
 from runledger.tracker.envelope import Recorded, to_micros
 from runledger.tracker.events.base import Event
-from runledger.tracker.ids import id_of, kind_of
 
 
-class Fact(msgspec.Struct, frozen=True):
-    """A row of the log with its payload decoded once for all who fold it."""
+class Fact(msgspec.Struct, frozen=True, gc=False):
+    """What a fold needs of a row of the log, with its payload decoded once for all who fold it."""
 
-    recorded: Recorded
+    position: int
+    version: int
+    stream: str
+    kind: str
+    subject: str
+    """The id of the stream: a run's, a dataset's …"""
+    at: int
+    """When the log took the event in, in µs."""
+    occurred_at: int
+    """When it happened, by the clock of whoever told it, in µs."""
+    actor: str
     event: Event
 
-    @property
-    def position(self) -> int:
-        return self.recorded.position
 
-    @property
-    def version(self) -> int:
-        return self.recorded.version
-
-    @property
-    def kind(self) -> str:
-        return kind_of(self.recorded.stream)
-
-    @property
-    def subject(self) -> str:
-        """The id of the stream: a run's, a dataset's …"""
-        return id_of(self.recorded.stream)
-
-    @property
-    def at(self) -> int:
-        """When the log took the event in, in µs."""
-        return to_micros(self.recorded.recorded_at)
+def fact_of(recorded: Recorded) -> Fact:
+    """Raises `UnknownEvent`, and msgspec's error for a payload that cannot be read."""
+    kind, _, subject = recorded.stream.partition("-")
+    return Fact(
+        position=recorded.position,
+        version=recorded.version,
+        stream=recorded.stream,
+        kind=kind,
+        subject=subject,
+        at=to_micros(recorded.recorded_at),
+        occurred_at=to_micros(recorded.occurred_at),
+        actor=recorded.actor,
+        event=recorded.event,
+    )
 
 
 Write: TypeAlias = Callable[[Connection], None]

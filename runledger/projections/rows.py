@@ -33,6 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from runledger.projections.errors import MissingRow
+from runledger.projections.naming import real_name
 from runledger.projections.tables import FOREVER, NAN, Real
 from runledger.tracker.errors import StoreUnavailable
 from runledger.tracker.store.engine import target_of
@@ -227,7 +228,7 @@ def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 def _copy_rows(conn: Connection, table: Table, rows: Sequence[Row]) -> None:
     names = [column.name for column in table.columns]
     command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-        sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names))
+        sql.Identifier(real_name(conn, table.name)), sql.SQL(", ").join(map(sql.Identifier, names))
     )
     types = [_POSTGRESQL_TYPES[type(column.type)] for column in table.columns]
     driver = cast("psycopg.Connection", conn.connection.driver_connection)

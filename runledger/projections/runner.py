@@ -3,7 +3,7 @@
 Projections that stand at the same position advance in one transaction; one that cannot take an event
 is left behind, stopped before it and recorded so, and the others go on. Cursors move by
 compare-and-set before any row is written, so a second runner changes nothing twice. A page is written
-in batches whose weight follows the time that a write takes.
+in batches whose weight follows the time that a write takes. Written are the builds that answer.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import msgspec
 from sqlalchemy import Connection, Engine, delete, insert, select
 
 from runledger.projections import prometheus
-from runledger.projections.catalogue import PROJECTIONS, find
-from runledger.projections.projection import Fact, Projection, Write
+from runledger.projections.builds import Builds, active, cursor_in, use
+from runledger.projections.catalogue import PROJECTIONS
+from runledger.projections.projection import Fact, Projection, Write, fact_of
 from runledger.projections.tables import activations, cursors, stoppages
 from runledger.tracker.envelope import Recorded, to_micros
 from runledger.tracker.errors import CursorMoved, StoreUnavailable
@@ -79,6 +80,7 @@ class Runner:
         self._settings = settings
         self._batch_weight = FIRST_BATCH
         self._is_behind = False
+        self._builds: Builds = {}
         self._wanted_seconds = POSTGRESQL_WRITE_SECONDS if is_postgresql(views) else SQLITE_WRITE_SECONDS
         # SQLite works in this thread: what the machine did meanwhile for others makes no batch smaller.
         self._clock = time.monotonic if is_postgresql(views) else time.thread_time
@@ -130,9 +132,10 @@ class Runner:
         """One batch for every group of projections that stand together; whether any of them moved."""
         groups: defaultdict[int, list[Projection]] = defaultdict(list)
         with read(self._views) as conn:
+            self._builds = active(conn)
             reached = {row.name: row.position for row in conn.execute(select(cursors))}
         for each in self._running:
-            groups[reached.get(each.cursor, 0)].append(each)
+            groups[reached.get(cursor_in(self._builds, each), 0)].append(each)
         self._is_behind = False
         moved = [self._advance(members, position) for position, members in groups.items()]
         return any(moved)
@@ -203,27 +206,48 @@ class Runner:
     def _has_moved(self, members: Sequence[Projection], position: int) -> bool:
         """Another runner was quicker, so what was read for the fold did not fit together."""
         with read(self._views) as conn:
-            return any(read_cursor(conn, cursors, each.cursor) != position for each in members)
+            return _differ(active(conn), self._builds, members) or any(
+                read_cursor(conn, cursors, cursor_in(self._builds, each)) != position for each in members
+            )
 
     def _apply(
         self, members: Sequence[Projection], position: int, events: list[Recorded], scanned: int
     ) -> None:
-        facts = [Fact(recorded, recorded.event) for recorded in events]
+        facts = [fact_of(recorded) for recorded in events]
         with read(self._views) as conn:
-            writes = [_fold(each, conn, facts) for each in members]
+            use(conn, self._builds)
+            writes = [fold_of(each, conn, facts) for each in members]
         with write(self._views) as conn:
             began = self._clock()
+            use(conn, self._builds)
             for each in members:
-                advance(conn, cursors, each.cursor, position, scanned)
+                advance(conn, cursors, cursor_in(self._builds, each), position, scanned)
+            self._begin(conn, members, position)
             for store in writes:
                 store(conn)
-            _settle(conn, members, position, scanned)
+            _settle(conn, members, scanned)
         seconds = self._clock() - began
         self._adapt(sum(map(_weight, events)), seconds)
         prometheus.WRITE_SECONDS.observe(seconds)
         for each in members:
             prometheus.POSITION.labels(each.name).set(scanned)
             prometheus.EVENTS.labels(each.name).inc(sum(fact.kind in each.kinds for fact in facts))
+
+    def _begin(self, conn: Connection, members: Sequence[Projection], position: int) -> None:
+        """The first version of a projection that begins is the active one.
+
+        Where another build has taken over before the first event, that is none of ours.
+        """
+        if position:
+            return
+        known = active(conn)
+        if _differ(known, self._builds, members):
+            raise CursorMoved(members[0].cursor, position)
+        fresh = [{"projection": each.name, "version": each.version} for each in members]
+        if fresh := [row for row in fresh if row["projection"] not in known]:
+            names = [row["projection"] for row in fresh]
+            conn.execute(delete(activations).where(activations.c.projection.in_(names)))
+            conn.execute(insert(activations), fresh)
 
     def _adapt(self, weight: int, seconds: float) -> None:
         """Towards the batch whose write takes as long as it should."""
@@ -240,26 +264,12 @@ class Runner:
             exc_info=problem,
         )
         with write(self._views) as conn:
-            if read_cursor(conn, cursors, projection.cursor) >= recorded.position:
+            if read_cursor(conn, cursors, cursor_in(self._builds, projection)) >= recorded.position:
                 return
             conn.execute(delete(stoppages).where(stoppages.c.cursor == projection.cursor))
             conn.execute(insert(stoppages).values(_stoppage(projection, recorded, problem)))
         self._running.remove(projection)
         prometheus.STOPPED.labels(projection.name).set(1)
-
-
-def rebuild(log: Log, views: Engine, name: str) -> None:
-    """Empties the tables of a projection and replays the log from position 0.
-
-    A runner that is at work meanwhile helps. Until the end, answers are those of an earlier position.
-    """
-    projection = find(name)
-    with write(views) as conn:
-        for table in projection.tables:
-            conn.execute(delete(table))
-        conn.execute(delete(cursors).where(cursors.c.name == projection.cursor))
-        conn.execute(delete(stoppages).where(stoppages.c.cursor == projection.cursor))
-    Runner(log, views, [projection]).catch_up()
 
 
 def _weight(recorded: Recorded) -> int:
@@ -274,17 +284,18 @@ def _kinds(members: Sequence[Projection]) -> frozenset[str]:
     return frozenset().union(*(each.kinds for each in members))
 
 
-def _fold(projection: Projection, conn: Connection, facts: Sequence[Fact]) -> Write:
+def fold_of(projection: Projection, conn: Connection, facts: Sequence[Fact]) -> Write:
+    """The write that comes of those of the facts that the projection reads."""
     return projection.fold(conn, [fact for fact in facts if fact.kind in projection.kinds])
 
 
-def _settle(conn: Connection, members: Sequence[Projection], position: int, scanned: int) -> None:
-    """The first version of a projection that begins is the active one; a stoppage left behind is over."""
-    if position == 0:
-        active = set(conn.scalars(select(activations.c.projection)))
-        fresh = [{"projection": each.name, "version": each.version} for each in members]
-        if fresh := [row for row in fresh if row["projection"] not in active]:
-            conn.execute(insert(activations), fresh)
+def _differ(now: Builds, then: Builds, members: Sequence[Projection]) -> bool:
+    """Whether another build of any of them answers now."""
+    return any(now.get(each.name, 0) != then.get(each.name, 0) for each in members)
+
+
+def _settle(conn: Connection, members: Sequence[Projection], scanned: int) -> None:
+    """A stoppage left behind is over."""
     conn.execute(
         delete(stoppages).where(
             stoppages.c.cursor.in_([each.cursor for each in members]), stoppages.c.position <= scanned

@@ -55,9 +55,9 @@ class Real(TypeDecorator[float]):
         return math.nan if value == NAN else value
 
 
-def cursor_of(projection: str, version: int) -> str:
-    """The name under which a version of a projection keeps its place in the log."""
-    return f"{projection}@{version}"
+def cursor_of(projection: str, version: int, build: int = 0) -> str:
+    """The name under which a version of a projection, or a later build of it, keeps its place in the log."""
+    return f"{projection}@{version}.{build}" if build else f"{projection}@{version}"
 
 
 def valid_from() -> Column[int]:
@@ -80,8 +80,25 @@ activations = Table(
     views,
     Column("projection", Text, primary_key=True),
     Column("version", Integer, nullable=False),
+    Column("build", Integer, nullable=False, server_default="0"),
 )
-"""Which version of a projection answers questions."""
+"""Which version of a projection answers questions, and with which build of its tables (`builds`)."""
+
+builds = Table(
+    "builds",
+    views,
+    Column("projection", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("build", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("tables", Text, nullable=False),
+)
+"""Builds that do not answer: `growing` ones, and `retired` ones whose tables are still to be dropped.
+
+`code` is the digest of the code that folds a growing one, which other code does not go on with; `tables` are
+its tables, with a space between them: later code may not know them any more.
+"""
 
 stoppages = Table(
     "stoppages",

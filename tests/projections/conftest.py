@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, select
 
+from runledger.projections.builds import reading
 from runledger.projections.catalogue import PROJECTIONS
 from runledger.projections.metrics import segments, tables
 from runledger.projections.runner import Runner
@@ -94,7 +95,7 @@ def resume(step: int, attempt: int = 1, digest: str = "") -> ResumePoint:
 
 def rows_of(views: Engine) -> dict[str, list[str]]:
     """Every row of every projection, comparable: NaN equals NaN."""
-    with views.connect() as conn:
+    with reading(views) as conn:
         return {
             table.name: sorted(repr(tuple(row)) for row in conn.execute(select(table)))
             for projection in PROJECTIONS

@@ -16,9 +16,11 @@ from sqlalchemy import Connection, Engine, event
 
 from runledger.projections import metrics, runs
 from runledger.projections import runner as runner_module
+from runledger.projections.builds import active, use
 from runledger.projections.catalogue import PROJECTIONS
 from runledger.projections.positions import positions, status, wait_for
 from runledger.projections.projection import Fact, Projection, Write
+from runledger.projections.rebuilding import rebuild
 from runledger.projections.runner import (
     EVENT_WEIGHT,
     HEAVIEST_BATCH,
@@ -26,13 +28,12 @@ from runledger.projections.runner import (
     RESTS,
     ProjectionSettings,
     Runner,
-    rebuild,
 )
 from runledger.projections.tables import cursors
 from runledger.tracker import events
 from runledger.tracker.errors import StoreUnavailable
 from runledger.tracker.events.run import RunNoted, RunRenamed
-from runledger.tracker.store.engine import open_ledger, open_views
+from runledger.tracker.store.engine import open_ledger, open_views, write
 from runledger.tracker.store.log import Log, Page
 from tests.conftest import POSTGRESQL_URL, Databases
 from tests.projections.conftest import Story, requested, rows_of, started
@@ -80,8 +81,7 @@ def test_live_rebuilt_and_crashed_are_equal_row_by_row(
     live = rows_of(views)
     assert [name for name, rows in live.items() if not rows] == []
 
-    for projection in PROJECTIONS:
-        rebuild(log, views, projection.name)
+    rebuild(log, views, grace_seconds=0.0)
     assert rows_of(views) == live
 
     rebuild_in_random_batches(log, views, random.Random(seed))
@@ -103,7 +103,8 @@ def rebuild_in_random_batches(log: Log, views: Engine, chance: random.Random) ->
 
 
 def empty_all(views: Engine) -> None:
-    with views.begin() as conn:
+    with write(views) as conn:
+        use(conn, active(conn))
         for projection in PROJECTIONS:
             for table in projection.tables:
                 conn.execute(table.delete())
@@ -303,8 +304,7 @@ def test_killed_connections_lose_nothing(postgresql_databases: Databases) -> Non
     thread.join(30)
     assert runner.running == tuple(each.name for each in PROJECTIONS)
     live = rows_of(views)
-    for projection in PROJECTIONS:
-        rebuild(log, views, projection.name)
+    rebuild(log, views, grace_seconds=0.0)
     assert rows_of(views) == live
     log.close()
     log.engine.dispose()

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from runledger.api.backend import Backend
 from runledger.api.errors import PositionNotReached
 from runledger.projections import runs
-from runledger.projections.projection import Fact
+from runledger.projections.projection import fact_of
 from runledger.projections.runs import RunView
 from runledger.projections.tables import views
 from runledger.tracker.errors import NotFound
@@ -24,7 +24,7 @@ from runledger.tracker.store.log import Log
 
 def run_from_log(log: Log, run_id: str, as_of: int | None) -> RunView:
     """Raises `NotFound`, also where the run was requested after `as_of`."""
-    facts = [Fact(recorded, recorded.event) for recorded in log.read(run_stream(RunId(run_id)))]
+    facts = [fact_of(recorded) for recorded in log.read(run_stream(RunId(run_id)))]
     scratch = create_engine("sqlite://")
     with scratch.begin() as conn:
         views.create_all(conn, tables=runs.PROJECTION.tables)

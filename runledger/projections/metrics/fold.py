@@ -63,7 +63,7 @@ class _Rows:
         self._renewed: list[Row] = []
 
     def add_batch(self, fact: Fact, event: MetricsRecorded) -> None:
-        of = telemetry_ids(fact.recorded.stream)
+        of = telemetry_ids(fact.stream)
         self._added[of].append(Batch(fact.version, fact.position, event))
         self._known.add(of[0])
 
@@ -147,7 +147,7 @@ def _of_run(additions: Additions, run_id: str) -> list[Row]:
 
 
 def _run_id(fact: Fact) -> str:
-    return telemetry_ids(fact.recorded.stream)[0] if fact.kind == "telemetry" else fact.subject
+    return telemetry_ids(fact.stream)[0] if fact.kind == "telemetry" else fact.subject
 
 
 def _newest_attempts(conn: Connection, runs: set[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from runledger.projections.metrics import tables
 from runledger.projections.metrics.downsample import LEAST, pick
 from runledger.projections.metrics.effective import counting, effective, limit_of, read_cuts, read_points
 from runledger.projections.metrics.summaries import Summary, summarise_effective, summary_of_row
+from runledger.projections.naming import real_name
 from runledger.projections.tables import cursors
 from runledger.tracker.errors import BadInput
 from runledger.tracker.store.cursors import read_cursor
@@ -116,7 +117,7 @@ def series(
 
 
 def _position(conn: Connection) -> int:
-    return read_cursor(conn, cursors, tables.CURSOR)
+    return read_cursor(conn, cursors, real_name(conn, tables.CURSOR))
 
 
 def _summaries_now(conn: Connection, run_id: str, after: str | None, limit: int) -> tuple[MetricSummary, ...]:

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, select
 from runledger.projections.projection import Fact, Write
 from runledger.projections.rows import Additions, History, Row, chunks
 from runledger.projections.runs import tables
-from runledger.tracker.envelope import to_micros
 from runledger.tracker.events import run as facts
 from runledger.tracker.events.base import Event
 from runledger.tracker.spec import Scalar
@@ -77,7 +76,7 @@ class _Rows:
 
     def when(self, fact: Fact) -> int:
         """When it happened, in µs."""
-        return to_micros(fact.recorded.occurred_at) if fact.subject in self._elsewhere else fact.at
+        return fact.occurred_at if fact.subject in self._elsewhere else fact.at
 
     def write(self, conn: Connection) -> None:
         self.requests.write(conn)
