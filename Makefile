@@ -9,7 +9,7 @@ COVERAGE := --cov=runledger --cov-branch
 COVERAGE_FLOOR := 85
 
 .DEFAULT_GOAL := help
-BENCHES := append ingest launch overhead
+BENCHES := append ingest launch overhead verify
 .PHONY: help install demo up test lint lock format types unit system bench $(BENCHES:%=bench-%) clean
 
 help:  ## what there is
@@ -61,6 +61,9 @@ bench-launch: $(INSTALLED)  ## from a launch to its start and its first step, be
 
 bench-overhead: $(INSTALLED)  ## what a hundred scalars a step cost the training that logs them
 	$(BIN)/python -P -m tests.benchmarks.overhead
+
+bench-verify: $(INSTALLED)  ## events sealed and verified a second, beside a pass that only reads
+	$(BIN)/python -P -m tests.benchmarks.verify
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
