@@ -77,8 +77,8 @@ def verify_log(
 
     Raises `NotFound` for a run that the log does not know, and `StoreUnavailable`.
     """
-    raw = RawLog(log.engine)
     raw, restores = RawLog(log.engine), restores_of(log.engine, log.log_id)
+    streams = [] if run_id is None else [*streams_of_run(raw, run_id), log_stream(log.log_id)]
     with read(log.engine) as conn:
         sealed = largest_seal(conn)
     outside = None if place is None else Outside(place, restores)
@@ -87,9 +87,7 @@ def verify_log(
         iter(()) if outside is None else outside.witnesses(log.log_id, keys),
     )
     walk = _Walk(log.log_id, raw, witnesses)
-    found = [walk.run(progress, is_deep=run_id is None)]
-    if run_id is not None:
-        found.append(_of_streams(raw, log.log_id, [*streams_of_run(raw, run_id), log_stream(log.log_id)]))
+    found = [walk.run(progress, is_deep=run_id is None), _of_streams(raw, log.log_id, streams)]
     return Verified(
         log_id=log.log_id,
         run_id=run_id,
