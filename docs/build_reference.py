@@ -29,6 +29,7 @@ from runledger.api.http.problems import STATUS
 from runledger.api.rest import UNVERSIONED, VERSIONED
 from runledger.api.settings import ApiSettings
 from runledger.api.tracking.settings import TrackingSettings
+from runledger.migrations.roles import RoleSettings
 from runledger.projections.mlflow.settings import MlflowSettings
 from runledger.projections.runner import ProjectionSettings
 from runledger.tracker.metrics_endpoint import MetricsSettings
@@ -60,6 +61,7 @@ SETTINGS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("Projections", ProjectionSettings),
     ("The log's seal: projections, `runledger verify`, `export`, `seal` and `restored`", SealSettings),
     ("MLflow sink", MlflowSettings),
+    ("`runledger migrate --roles`", RoleSettings),
     ("Commands that speak to the API", ClientSettings),
     ("`runledger up` and `runledger demo`", UpSettings),
     ("Programs that call `runledger.run`", TrackingSettings),

@@ -55,6 +55,14 @@ UNAVAILABLE_CODES = frozenset(
     }
 )
 
+# Also what a role has not been granted: that is mended from outside.
+POSTGRESQL_OUTAGES = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.InsufficientPrivilege,
+)
+
 
 def open_ledger(url: str) -> Engine:
     """The log and the rows around it. Connects to nothing yet."""
@@ -242,9 +250,7 @@ def is_outage(problem: BaseException | None) -> bool:
     """What the driver says tells of the database itself, not of the statement."""
     if isinstance(problem, sqlite3.Error):
         return _code(problem) in UNAVAILABLE_CODES
-    return isinstance(
-        problem, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction
-    )
+    return isinstance(problem, POSTGRESQL_OUTAGES)
 
 
 def _code(problem: sqlite3.Error) -> int | None:
