@@ -36,6 +36,8 @@ COMMANDS: Mapping[str, str] = {
     "export": "runledger.api.cli.export",
     "seal": "runledger.api.cli.seal",
     "restored": "runledger.api.cli.seal",
+    "rebuild": "runledger.api.cli.rebuild",
+    "mlflow": "runledger.api.cli.mlflow",
     "doctor": "runledger.api.cli.doctor",
 }
 """Each command and the module that holds it; only the one that is asked for is imported."""

@@ -2,6 +2,7 @@
 
 Exit (click.ClickException)
 ├── RunDidNotComplete    1
+├── Different            1
 ├── BadUsage             2
 ├── NotReachable         3
 ├── Refused              4
@@ -18,6 +19,7 @@ import click
 
 OK = 0
 RUN_DID_NOT_COMPLETE = 1
+DIFFERENT = 1
 BAD_USAGE = 2
 NOT_REACHABLE = 3
 REFUSED = 4
@@ -28,7 +30,7 @@ INTERRUPTED = 130
 
 EXIT_STATUSES: Mapping[int, str] = {
     OK: "done",
-    RUN_DID_NOT_COMPLETE: "the run ended, but did not complete: it failed or was cancelled",
+    RUN_DID_NOT_COMPLETE: "the run ended, but did not complete; or MLflow differs from the log",
     BAD_USAGE: "bad usage or input: an unknown option, run, recipe or spec key, or a value that does not fit",
     NOT_REACHABLE: "the API, or something that it needs, does not answer",
     REFUSED: "understood and refused: not allowed in the state things are in, or without a valid token",
@@ -49,6 +51,12 @@ class RunDidNotComplete(Exit):
     """The run that was waited for failed or was cancelled."""
 
     exit_code = RUN_DID_NOT_COMPLETE
+
+
+class Different(Exit):
+    """Two things that should be alike are not."""
+
+    exit_code = DIFFERENT
 
 
 class BadUsage(Exit):

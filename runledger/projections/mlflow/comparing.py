@@ -6,7 +6,7 @@ goes on again are not compared: MLflow's users may write the first, and its API 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 
 import msgspec
 
@@ -41,20 +41,33 @@ class _Sides(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None
 
 
-def diff(log: Log, driver: MlflowDriver, reader: Reader) -> Iterator[Difference]:
-    """Every difference between the log and MLflow; none, when the sink has caught up."""
+def diff(
+    log: Log,
+    driver: MlflowDriver,
+    reader: Reader,
+    *,
+    run_ids: Collection[str] | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[Difference]:
+    """Every difference between the log and MLflow; none, when the sink has caught up.
+
+    Of all runs, or of those named. `report` is told how many are done, and of how many.
+    """
     mirrors: dict[str, list[Mirror]] = {}
     for mirror in driver.mirrors():
         if mirror.log_id == log.log_id:
             mirrors.setdefault(mirror.run_id, []).append(mirror)
-    run_ids = list(_run_ids(log))
-    for run_id in run_ids:
+    ours = list(find_runs(log))
+    compared = ours if run_ids is None else [run_id for run_id in ours if run_id in run_ids]
+    for done, run_id in enumerate(compared):
+        report(done, len(compared))
         found = mirrors.get(run_id, [])
         if len(found) == 1:
             yield from _compare(driver, reader, _sides(driver, reader, run_id, found[0], mirrors))
         else:
             yield Difference(run_id=run_id, what="run", ours="one", theirs=_names(found))
-    for unknown in sorted(mirrors.keys() - set(run_ids)):
+    report(len(compared), len(compared))
+    for unknown in sorted(mirrors.keys() - set(ours)) if run_ids is None else ():
         yield Difference(run_id=unknown, what="run", ours="none", theirs=_names(mirrors[unknown]))
 
 
@@ -86,7 +99,8 @@ def _names(mirrors: list[Mirror]) -> str:
     return ", ".join(mirror.id for mirror in mirrors) or "none"
 
 
-def _run_ids(log: Log) -> Iterator[RunId]:
+def find_runs(log: Log) -> Iterator[RunId]:
+    """All runs of the log, in the order of their requests."""
     after = 0
     while True:
         page = log.tail(after, kinds={"run"})

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from runledger.projections.mlflow.errors import TakenOver
 from runledger.projections.mlflow.tables import mlflow_runs, mlflow_sink
 from runledger.projections.tables import cursors
-from runledger.tracker.envelope import from_micros, to_micros
+from runledger.tracker.envelope import EPOCH, from_micros, to_micros
 from runledger.tracker.events.base import Covers
 from runledger.tracker.store.cursors import advance, read_cursor
 from runledger.tracker.store.engine import read, write
@@ -24,6 +24,7 @@ from runledger.tracker.store.engine import read, write
 CURSOR = "sink-mlflow"
 LEASE = "sink-mlflow"
 PROBLEM_CHARACTERS = 2_000
+ASKED_FOR = "it was asked for that it be told anew"
 
 
 class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -132,6 +133,16 @@ def rebuild(views: Engine) -> None:
         for table in (mlflow_runs, mlflow_sink):
             conn.execute(delete(table))
         conn.execute(delete(cursors).where(cursors.c.name == CURSOR))
+
+
+def rebuild_run(views: Engine, run_id: str) -> None:
+    """Let the sink look at one run's mirror again, and put it right or write it anew."""
+    with write(views) as conn:
+        row = conn.execute(select(mlflow_runs).where(mlflow_runs.c.run_id == run_id)).one_or_none()
+        state = RunState(run_id=run_id) if row is None else _state(row)
+        state.progress = Progress(is_unchecked=state.mirror is not None)
+        state.problem, state.retry_at = ASKED_FOR, EPOCH
+        _save(conn, state)
 
 
 class SinkState:
