@@ -11,9 +11,9 @@ COPY pyproject.toml README.md LICENSE ./
 COPY runledger runledger
 RUN pip install --no-deps --no-build-isolation . \
     && useradd --create-home --uid 10001 runledger \
-    && install -d -o runledger -g runledger /data
+    && install -d -o runledger -g runledger /data /blobs
 
-USER runledger
+USER 10001
 ENV RUNLEDGER_DATA=/data
 VOLUME /data
 WORKDIR /data
