@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from runledger.tracker import events
+from runledger.tracker.errors import UnknownEvent
 from runledger.tracker.events.base import Event
 from runledger.tracker.ids import Stream
 
@@ -85,7 +86,10 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def event(self) -> Event:
         """The decoded payload, upcast to today's schema. Raises `UnknownEvent`."""
-        return events.decode(self.type, self.schema, self.payload)
+        try:
+            return events.decode(self.type, self.schema, self.payload)
+        except UnknownEvent as unknown:
+            raise UnknownEvent(unknown.tag, unknown.schema, self.position) from None
 
 
 def to_micros(moment: datetime) -> int:

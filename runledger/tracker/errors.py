@@ -76,10 +76,12 @@ class Fenced(TrackerError):
 class UnknownEvent(TrackerError):
     """An event that this version of the code cannot read."""
 
-    def __init__(self, tag: str, schema: int) -> None:
-        super().__init__(f"unknown event {tag} schema {schema}: a newer version wrote it?")
+    def __init__(self, tag: str, schema: int, position: int | None = None) -> None:
+        at = "" if position is None else f" at position {position}"
+        super().__init__(f"unknown event {tag} schema {schema}{at}: a newer version wrote it?")
         self.tag = tag
         self.schema = schema
+        self.position = position
 
 
 class BadInput(TrackerError):

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from runledger.tracker.aggregates import registry
 from runledger.tracker.aggregates.run import Run, StartAttempt
-from runledger.tracker.errors import NotFound, Refused
+from runledger.tracker.errors import NotFound, Refused, UnknownEvent
 from runledger.tracker.ids import RunId, Stream, id_of
 from runledger.tracker.store import dispatches, leases
 from runledger.tracker.store.dispatches import Dispatch
@@ -46,14 +46,19 @@ def claim_best(services: Services) -> Claim | None:
     left: set[Stream] = set()
     tries = 0
     while tries < MAX_TRIES and (found := _best(services, left)) is not None:
-        if scorers_missing(services, found):
-            left.add(found.stream)
-            continue
-        tries += 1
         try:
+            if scorers_missing(services, found):
+                left.add(found.stream)
+                continue
+            tries += 1
             return _claim(services, found)
         except TooLate:
             continue
+        except UnknownEvent as problem:
+            logger.warning(
+                "attempt %d of %s is left to a newer worker: %s", found.attempt, found.stream, problem
+            )
+            left.add(found.stream)
         except (Refused, NotFound) as refusal:
             logger.info("attempt %d of %s is not needed any more: %s", found.attempt, found.stream, refusal)
             drop(services, found)

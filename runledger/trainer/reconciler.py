@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from runledger.tracker.aggregates.run import LoseAttempt
 from runledger.tracker.dispatch import Dispatcher
 from runledger.tracker.envelope import EPOCH, Metadata, from_micros
-from runledger.tracker.errors import Fenced, NotFound, Refused
+from runledger.tracker.errors import Fenced, NotFound, Refused, UnknownEvent
 from runledger.tracker.ids import RunId, Stream, id_of, kind_of
 from runledger.tracker.store import dispatches, leases
 from runledger.tracker.store.dispatches import Dispatch
@@ -117,6 +117,11 @@ class Reconciler:
         try:
             lost = self._dispatcher.dispatch(lose, METADATA, within=revoke)
         except Fenced:
+            return
+        except UnknownEvent as problem:
+            logger.warning(
+                "attempt %d of %s is left to a newer worker: %s", lease.attempt, lease.stream, problem
+            )
             return
         except (Refused, NotFound) as refusal:
             logger.info("the lease on %s is let go: %s", lease.stream, refusal)

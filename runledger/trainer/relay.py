@@ -6,6 +6,7 @@ where it was not noted down: a message only wakes, so a second one is harmless.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from collections.abc import Callable
 from runledger.tracker.aggregates import registry
 from runledger.tracker.aggregates.run import Run
 from runledger.tracker.envelope import Recorded
-from runledger.tracker.errors import CursorMoved
+from runledger.tracker.errors import CursorMoved, UnknownEvent
+from runledger.tracker.events import is_known
 from runledger.tracker.events.run import (
     RunCancelled,
     RunCompleted,
@@ -31,6 +33,8 @@ from runledger.tracker.store.engine import read, write
 from runledger.tracker.store.log import Log, Page
 from runledger.tracker.store.tables import cursors
 from runledger.trainer import prometheus
+
+logger = logging.getLogger(__name__)
 
 CURSOR = "relay"
 ASKING = (RunRequested.tag, RunRetried.tag, RunResumed.tag)
@@ -53,13 +57,14 @@ class Relay:
         self._look_at = -math.inf
         self._cursor: int | None = None
         self._scanned = 0
+        self._unread: int | None = None
 
     def step(self) -> bool:
         """Take what is new, send what waits. Whether there was anything to do: telemetry gives it nothing."""
         try:
             moved = self._take()
         except CursorMoved:
-            self._cursor = None
+            self._cursor = self._unread = None
             moved = True
         if not moved and self._clock() < self._look_at:
             return False
@@ -73,22 +78,44 @@ class Relay:
             return False
         page = self._log.tail(self._scanned, kinds=("run",))
         asking = [each for each in page.events if each.type in ASKING or each.type in ENDING]
-        if asking or page.scanned - self._cursor >= STRIDE:
-            self._move(self._cursor, page, asking)
+        states = self._states(asking)
+        for each in page.events:
+            if not is_known(each.type, each.schema):
+                self._leave(each.position)
+        if states or self._reached(page) - self._cursor >= STRIDE:
+            self._move(self._cursor, page, states)
         is_far_behind = page.scanned - self._scanned >= STRIDE
         self._scanned = page.scanned
         return bool(asking) or is_far_behind
 
-    def _move(self, cursor: int, page: Page, found: list[Recorded]) -> None:
-        states = [(each, self._run_at(each)) for each in found]
+    def _states(self, found: list[Recorded]) -> list[tuple[Recorded, Run]]:
+        """Each with its run; without those whose history this version of the code cannot read."""
+        states = []
+        for each in found:
+            try:
+                states.append((each, self._run_at(each)))
+            except UnknownEvent as problem:
+                logger.warning("%s is left to a newer worker: %s", each.stream, problem)
+                self._leave(each.position)
+        return states
+
+    def _leave(self, position: int) -> None:
+        """The cursor stays before what a newer relay has to read; what follows is queued all the same."""
+        self._unread = position if self._unread is None else min(position, self._unread)
+
+    def _reached(self, page: Page) -> int:
+        return page.scanned if self._unread is None else min(page.scanned, self._unread - 1)
+
+    def _move(self, cursor: int, page: Page, states: list[tuple[Recorded, Run]]) -> None:
+        reached = self._reached(page)
         with write(self._log.engine) as conn:
-            advance(conn, cursors, CURSOR, cursor, page.scanned)
+            advance(conn, cursors, CURSOR, cursor, reached)
             for recorded, run in states:
                 if recorded.type in ENDING:
                     dispatches.mark_done(conn, recorded.stream, run.attempt)
                 elif not run.requested.external:
                     dispatches.add(conn, row_of(recorded, run))
-        self._cursor = page.scanned
+        self._cursor = reached
 
     def _run_at(self, recorded: Recorded) -> Run:
         """The run right after the event."""

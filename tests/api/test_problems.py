@@ -26,7 +26,6 @@ NOT_OVER_HTTP = {
     runledger.tracker.errors.GaveUp,
     runledger.tracker.errors.JournalBroken,
     runledger.tracker.errors.BadSetting,
-    runledger.tracker.errors.UnknownEvent,
 }
 
 ANSWERS: list[tuple[str, str, dict[str, Any], int]] = [

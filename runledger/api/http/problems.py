@@ -56,6 +56,7 @@ STATUS: dict[type[Exception], int] = {
     ValidationException: 422,
     errors.PositionNotReached: 503,
     tracker_errors.StoreUnavailable: 503,
+    tracker_errors.UnknownEvent: 503,
 }
 
 RETRY_AFTER_SECONDS = 1

@@ -22,7 +22,7 @@ from runledger.projections.mlflow.sink import Pace, Sink
 from runledger.projections.mlflow.state import LEASE, SinkState
 from runledger.projections.mlflow.writing import RunWriter
 from runledger.tracker.blobs import Blobs
-from runledger.tracker.errors import CursorMoved, StoreUnavailable
+from runledger.tracker.errors import CursorMoved, StoreUnavailable, UnknownEvent
 from runledger.tracker.store import leases
 from runledger.tracker.store.engine import write
 from runledger.tracker.store.log import Log
@@ -78,12 +78,14 @@ def serve(
     stop: threading.Event,
     pace: Pace | None = None,
 ) -> None:
-    """Until `stop` is set. Raises `UnknownEvent`: an older sink does not skip newer facts."""
+    """Until `stop` is set. An older sink does not skip newer facts: it says so, and waits for a newer one."""
     wait = WAIT_SECONDS
+    unread: UnknownEvent | None = None
     while not stop.is_set():
         try:
             with _lease(ledger) as lease:
                 if lease is not None:
+                    _check_passed(SinkState(views, settings.mlflow_url), unread)
                     _serve_once(ledger, views, blobs, driver, settings, stop, pace, lease)
                     wait = WAIT_SECONDS
         except (TakenOver, CursorMoved) as moved:
@@ -91,11 +93,23 @@ def serve(
         except StoreUnavailable as problem:
             logger.warning("the sink waits: %s", problem)
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+        except UnknownEvent as problem:
+            if unread is None:
+                logger.error("the sink stops: %s", problem)
+            unread = problem
+            SinkState(views, settings.mlflow_url).note(datetime.now(UTC), str(problem))
+            wait = LONGEST_WAIT_SECONDS
         except MlflowError as problem:
             logger.error("MLflow refuses to say what it holds: %s", problem)
             SinkState(views, settings.mlflow_url).note(datetime.now(UTC), str(problem))
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
         stop.wait(wait)
+
+
+def _check_passed(state: SinkState, unread: UnknownEvent | None) -> None:
+    """Once a newer sink has told what this one could not read, this one may stand in for it again."""
+    if unread is not None and unread.position is not None and state.position() < unread.position:
+        raise unread
 
 
 def _serve_once(

@@ -49,6 +49,11 @@ def encode(event: Event) -> bytes:
     return _encoder.encode(event)
 
 
+def is_known(tag: str, schema: int) -> bool:
+    """Whether this version of the code can read it."""
+    return tag in CATALOGUE and schema <= CATALOGUE[tag].schema
+
+
 def decode(tag: str, schema: int, payload: bytes) -> Event:
     """The event that `payload` holds, upcast to today's schema.
 
