@@ -5,23 +5,62 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 from runledger.tracker.store.announcements import Device
 
-QUERY = ["--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+QUERY = ["--query-gpu=uuid,name,memory.total", "--format=csv,noheader,nounits"]
 DETERMINISTIC_GPU_FLAGS = "--xla_gpu_deterministic_ops=true"
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+PCI = Path("/sys/bus/pci/devices")
+GOOGLE = "0x1ae0"
+TPUS = {
+    "0x0027": "TPU v2 or v3",
+    "0x005e": "TPU v4",
+    "0x0062": "TPU v5p",
+    "0x0063": "TPU v5e",
+    "0x006f": "TPU v6e",
+    "0x0076": "TPU7x",
+}
+"""By PCI device, as in jax's own `hardware_utils`."""
 
 
-def detect() -> tuple[Device, ...]:
-    """GPUs, TPU chips, and always the CPU as one device with the machine's memory."""
+class Gpu(NamedTuple):
+    uuid: str
+    device: Device
+
+
+def detect(environ: Mapping[str, str]) -> tuple[Device, ...]:
+    """GPUs that `environ` leaves visible, TPU chips, and always the CPU as one device with all memory."""
     cpu = Device(kind="cpu", name=platform.machine(), memory_bytes=psutil.virtual_memory().total)
-    return (*_gpus(), *_tpus(), cpu)
+    return (*visible(_gpus(), environ.get(VISIBLE_GPUS)), *tpus(PCI), cpu)
 
 
-def _gpus() -> list[Device]:
+def visible(gpus: list[Gpu], wanted: str | None) -> list[Device]:
+    """Those that CUDA would show: by number or beginning of the uuid, up to the first that is none."""
+    if wanted is None:
+        return [gpu.device for gpu in gpus]
+    chosen: list[Device] = []
+    for word in wanted.split(","):
+        found = _find(gpus, word.strip())
+        if found is None:
+            break
+        chosen.append(found)
+    return chosen
+
+
+def _find(gpus: list[Gpu], word: str) -> Device | None:
+    if word.isdigit():
+        return gpus[int(word)].device if int(word) < len(gpus) else None
+    found = [gpu.device for gpu in gpus if word and gpu.uuid.startswith(word)]
+    return found[0] if len(found) == 1 else None
+
+
+def _gpus() -> list[Gpu]:
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
@@ -32,12 +71,19 @@ def _gpus() -> list[Device]:
     return [parse_gpu(line) for line in done.stdout.splitlines() if line.strip() and done.returncode == 0]
 
 
-def parse_gpu(line: str) -> Device:
-    """`NVIDIA H200, 143771`: the memory in MiB, which some devices do not tell."""
-    name, _, memory = line.rpartition(",")
+def parse_gpu(line: str) -> Gpu:
+    """`GPU-5f…, NVIDIA H200, 143771`: the memory in MiB, which some devices do not tell."""
+    named, _, memory = line.rpartition(",")
+    uuid, _, name = named.partition(",")
     size = int(memory) * 1024**2 if memory.strip().isdigit() else 0
-    return Device(kind="gpu", name=name.strip(), memory_bytes=size)
+    return Gpu(uuid.strip(), Device(kind="gpu", name=name.strip(), memory_bytes=size))
 
 
-def _tpus() -> list[Device]:
-    return [Device(kind="tpu", name=path.name) for path in sorted(Path("/dev").glob("accel[0-9]*"))]
+def tpus(devices: Path) -> Iterator[Device]:
+    """One for each chip that is attached, however its driver shows it below `/dev`."""
+    for vendor in sorted(devices.glob("*/vendor")):
+        if vendor.read_text().strip() != GOOGLE:
+            continue
+        name = TPUS.get(vendor.with_name("device").read_text().strip())
+        if name is not None:
+            yield Device(kind="tpu", name=name)

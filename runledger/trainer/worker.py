@@ -74,7 +74,7 @@ def build_services(
         worker=Worker(
             worker_id=WorkerId(settings.worker_id or make_worker_id()),
             recipes=tuple(_announced(each, scorers) for each in found),
-            devices=devices.detect(),
+            devices=devices.detect(environ),
             labels=settings.labels,
         ),
         recipes=found,

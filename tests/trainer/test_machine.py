@@ -17,15 +17,45 @@ from runledger.trainer.settings import TrainerSettings
 
 
 def test_the_cpu_is_always_a_device() -> None:
-    cpu = devices.detect()[-1]
+    cpu = devices.detect({})[-1]
     assert cpu.kind == "cpu"
     assert cpu.memory_bytes > 2**20
 
 
 def test_a_gpu_is_read_from_its_tool() -> None:
-    gpu = devices.parse_gpu("NVIDIA H200, 143771")
-    assert (gpu.kind, gpu.name, gpu.memory_bytes) == ("gpu", "NVIDIA H200", 143771 * 2**20)
-    assert devices.parse_gpu("NVIDIA GB10, [N/A]").memory_bytes == 0
+    uuid, gpu = devices.parse_gpu("GPU-5f2c, NVIDIA H200, 143771")
+    assert (uuid, gpu.kind, gpu.name, gpu.memory_bytes) == ("GPU-5f2c", "gpu", "NVIDIA H200", 143771 * 2**20)
+    assert devices.parse_gpu("GPU-77, NVIDIA GB10, [N/A]").device.memory_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        (None, "ABC"),
+        ("1", "B"),
+        ("2,0", "CA"),
+        ("GPU-b", "B"),
+        ("GPU-", ""),
+        ("0,9,1", "A"),
+        ("-1", ""),
+        ("", ""),
+    ],
+)
+def test_a_worker_announces_the_gpus_that_it_is_left(wanted: str | None, names: str) -> None:
+    gpus = [devices.parse_gpu(f"GPU-{name.lower()}1, {name}, 10") for name in "ABC"]
+    assert "".join(gpu.name for gpu in devices.visible(gpus, wanted)) == names
+
+
+def test_the_chips_of_a_tpu_are_found_on_the_bus(tmp_path: Path) -> None:
+    for slot, (vendor, device) in enumerate(
+        [("0x1ae0", "0x006f"), ("0x1ae0", "0x006f"), ("0x1ae0", "0x0042"), ("0x8086", "0x006f")]
+    ):
+        place = tmp_path / f"0000:00:0{slot}.0"
+        place.mkdir()
+        (place / "vendor").write_text(f"{vendor}\n")
+        (place / "device").write_text(f"{device}\n")
+    assert [(chip.kind, chip.name) for chip in devices.tpus(tmp_path)] == [("tpu", "TPU v6e")] * 2
+    assert list(devices.tpus(tmp_path / "absent")) == []
 
 
 def test_the_settings_of_a_worker() -> None:
