@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from litestar import Litestar, Request, Router
 from litestar.config.cors import CORSConfig
-from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
@@ -53,7 +52,7 @@ def create_litestar(backend: Backend) -> Litestar:
             "metadata": Provide(provide_metadata, sync_to_thread=False),
             "views": Provide(provide_views),
         },
-        guards=[check_content_type, check_nulls],
+        before_request=check_request,
         exception_handlers={Exception: problems.answer},
         request_class=StrictRequest,
         response_class=JsonResponse,
@@ -112,29 +111,28 @@ def _as_of(request: Request[str, Any, State]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-async def check_content_type(
-    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
-) -> None:
-    """A body must be of the type that the route reads; no form of a web page ever is.
+async def check_request(request: Request[str, Any, State]) -> None:
+    """What holds for every route. No guards: Litestar would copy the whole route for each of them."""
+    _check_content_type(request)
+    _check_nulls(request)
 
-    Guards are coroutines: Litestar would give each other one a thread of the pool, for every request.
-    """
-    expected: Sequence[str] = handler.opt.get("content_types", ("application/json",))
-    headers = connection.headers
+
+def _check_content_type(request: Request[str, Any, State]) -> None:
+    """A body must be of the type that the route reads; no form of a web page ever is."""
+    expected: Sequence[str] = request.route_handler.opt.get("content_types", ("application/json",))
+    headers = request.headers
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     actual = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if (
-        (has_body or actual)
-        and connection.scope.get("method") not in ("GET", "HEAD")
-        and actual not in expected
-    ):
+    if (has_body or actual) and request.method not in ("GET", "HEAD") and actual not in expected:
         raise UnsupportedContentType(" or ".join(expected), actual)
 
 
-async def check_nulls(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+def _check_nulls(request: Request[str, Any, State]) -> None:
     """In an address nothing is null, only absent: `as_of=null` would be read as if it were not there."""
-    for name, value in connection.query_params.dict().items():
-        if "null" in map(str.lower, value) and not _is_text(handler, name):
+    if not request.scope["query_string"]:
+        return
+    for name, value in request.query_params.dict().items():
+        if "null" in map(str.lower, value) and not _is_text(request.route_handler, name):
             raise Invalid([Fault(f"query: {name}", "null is no value: leave it out")])
 
 
