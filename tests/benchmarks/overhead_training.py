@@ -29,13 +29,13 @@ NAMES = (
     "train/loss",
     *(f"layer_{n:02}/{of}" for n in range(LAYERS) for of in ("gradient", "update", "weight")),
 )
-BLOCKS = 400
+BLOCKS = 200
 STEPS = 12
 SETTLE_SECONDS = 0.25
 """More than the fifth of a second in which what is logged is written."""
-M_MMAP_THRESHOLD = -3
-MMAP_BYTES = 128 * 1024
-"""Where glibc's malloc begins."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 32 * 1024**2
+"""The most that glibc takes for a threshold."""
 Log = Callable[[Mapping[str, float], int], None]
 
 
@@ -51,6 +51,8 @@ class OverheadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """In each block, once it has settled."""
     width: int = 128
     batch_size: int = 256
+    accumulate: int = 4
+    """Batches in a step, which takes about 40 ms of one core."""
     seed: int = 0
 
 
@@ -87,7 +89,7 @@ def train(spec: OverheadSpec, context: Context) -> Mapping[str, float]:
 def measure(spec: OverheadSpec, log: Log) -> Report:
     """Pairs of one block of each kind; a random half of them begins with the one that logs."""
     pin_process(spec.core)
-    keep_malloc_as_it_begins()
+    keep_arrays()
     blocks = _Blocks(spec, log)
     pairs = spec.blocks // 2
     first = [pair % 2 == 0 for pair in range(pairs)]
@@ -155,10 +157,15 @@ def _training(spec: OverheadSpec) -> Iterator[Any]:
 
     @jax.jit
     def step(layers: jax.Array, moments: optax.OptState, number: jax.Array) -> tuple[Any, ...]:
-        batch = jax.random.normal(
-            jax.random.fold_in(jax.random.key(spec.seed), number), (spec.batch_size, spec.width)
-        )
-        loss, gradients = jax.value_and_grad(loss_of)(layers, batch)
+        key = jax.random.fold_in(jax.random.key(spec.seed), number)
+
+        def add(total: Any, part: jax.Array) -> tuple[Any, None]:
+            batch = jax.random.normal(jax.random.fold_in(key, part), (spec.batch_size, spec.width))
+            return jax.tree.map(jnp.add, total, jax.value_and_grad(loss_of)(layers, batch)), None
+
+        none = (jnp.zeros(()), jnp.zeros_like(layers))
+        sums, _ = jax.lax.scan(add, none, jnp.arange(spec.accumulate))
+        loss, gradients = jax.tree.map(lambda total: total / spec.accumulate, sums)
         updates, moments = optimizer.update(gradients, moments)
         norms = jnp.stack(
             [jnp.linalg.norm(each, axis=(1, 2)) for each in (gradients, updates, layers)], axis=1
@@ -179,15 +186,16 @@ def pin_process(core: int) -> None:
         os.sched_setaffinity(int(thread.name), {core})
 
 
-def keep_malloc_as_it_begins() -> None:
-    """Otherwise it learns from what is freed, and may come to keep the arrays that each step needs, or not.
+def keep_arrays() -> None:
+    """The memory of what a step needs stays with the process, as it does once glibc's malloc has learnt.
 
-    Those that it does not keep the kernel clears at each step. Of equal runs some took 10 ms of processor
-    time a step, some 24, and some changed on the way; kept as it begins, all take 28.
+    It learns from what is freed, and some runs never free what would teach it: the kernel then clears
+    that memory at each step, and of equal runs some took three times as long as others.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, MMAP_BYTES)
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _writer_seconds() -> float:
