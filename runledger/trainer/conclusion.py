@@ -35,6 +35,8 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     cause: Cause | None
     was_out_of_memory: bool
     """The kernel has killed something for want of memory meanwhile."""
+    was_terminated: bool = False
+    """It was sent SIGTERM, and so was all that it had started."""
     step: int | None
     last_lines: tuple[str, ...]
     at: datetime
@@ -44,7 +46,7 @@ def conclude(run: Run, run_id: RunId, attempt: int, end: End) -> AnyCommand:
     """What the training said itself comes first, then what was asked for, then what befell it."""
     if end.ended is not None and end.ended.outcome == "completed":
         return CompleteRun(run_id=run_id, attempt=attempt, step=end.step, metrics=end.ended.metrics)
-    if end.ended is not None and end.ended.outcome == "failed":
+    if end.ended is not None and end.ended.outcome == "failed" and not _is_our_doing(end, end.ended):
         return _failed(run_id, attempt, end, end.ended)
     if run.cancellation_requested:
         return ConfirmCancellation(run_id=run_id, attempt=attempt, step=end.step)
@@ -53,6 +55,11 @@ def conclude(run: Run, run_id: RunId, attempt: int, end: End) -> AnyCommand:
     if end.cause == "preemption":
         return PreemptAttempt(run_id=run_id, attempt=attempt, signal="SIGTERM", step=end.step)
     return _ended_against_its_will(run, run_id, attempt, end)
+
+
+def _is_our_doing(end: End, ended: Ended) -> bool:
+    """A training whose data loaders were terminated may well raise; that is how it was stopped."""
+    return end.was_terminated and ended.reason in (None, "error")
 
 
 def _failed(run_id: RunId, attempt: int, end: End, ended: Ended) -> FailRun:

@@ -115,7 +115,7 @@ class Supervisor:
             job = self._prepare(run, reasons)
         except Interrupted as stop:
             self._check_held()
-            unbegun = self._describe_end(stop.cause, 0, False)
+            unbegun = self._describe_end(stop.cause)
             self._retry(lambda: self._conclude(unbegun))
             return
         except (BlobMissing, BlobCorrupt, NotFound, RecipeNotHere) as problem:
@@ -168,7 +168,12 @@ class Supervisor:
             self._spares.make(kind)
         if not self._shipper.is_complete:
             raise GaveUp
-        return self._describe_end(watch.cause, status, out_of_memory_kills() > kills)
+        return self._describe_end(
+            watch.cause,
+            status,
+            was_out_of_memory=out_of_memory_kills() > kills,
+            was_terminated=watch.is_terminated,
+        )
 
     def _ship(self, child: Child) -> None:
         """A training of which nothing can be told is in vain, however long it goes on."""
@@ -178,12 +183,20 @@ class Supervisor:
             logger.exception("attempt %s cannot be shipped", self._name)
             child.kill()
 
-    def _describe_end(self, cause: Cause | None, status: int, was_out_of_memory: bool) -> End:
+    def _describe_end(
+        self,
+        cause: Cause | None,
+        status: int = 0,
+        *,
+        was_out_of_memory: bool = False,
+        was_terminated: bool = False,
+    ) -> End:
         return End(
             ended=self._progress.ended,
             status=status,
             cause=cause,
             was_out_of_memory=was_out_of_memory and cause is None and status == -9,
+            was_terminated=was_terminated,
             step=self._progress.step,
             last_lines=last_lines(self._folder.output),
             at=self._services.clock(),

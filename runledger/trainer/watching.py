@@ -74,7 +74,8 @@ class Watch:
         self._has_stepped = False
         self._clock = clock
         self._next_at = 0.0
-        self._is_terminated = False
+        self.is_terminated = False
+        """SIGTERM was sent."""
         self.cause: Cause | None = None
         """Why the child was stopped."""
 
@@ -113,12 +114,12 @@ class Watch:
     def _press_on(self) -> None:
         if self._clock() < self._next_at:
             return
-        if self._is_terminated:
+        if self.is_terminated:
             self._child.kill()
         else:
             self._terminate()
 
     def _terminate(self) -> None:
         self._child.terminate()
-        self._is_terminated = True
+        self.is_terminated = True
         self._next_at = self._clock() + self._settings.terminate_seconds

@@ -76,6 +76,18 @@ def test_a_failure_is_told_in_its_own_words() -> None:
     )
 
 
+def test_what_a_training_raises_when_it_is_terminated_is_how_it_was_stopped() -> None:
+    raised = Ended(
+        outcome="failed", reason="error", error_class="RuntimeError", message="a worker was killed"
+    )
+    ending = {"ended": raised, "status": 1, "was_terminated": True}
+    assert isinstance(told(run(CANCELLING), cause="request", **ending), ConfirmCancellation)
+    assert isinstance(told(run(), cause="preemption", **ending), PreemptAttempt)
+    assert told(run(), cause="no-progress", **ending).reason == "no-progress"
+    diverged = Ended(outcome="failed", reason="diverged", error_class="Diverged", message="NaN")
+    assert told(run(CANCELLING), cause="request", **{**ending, "ended": diverged}).reason == "diverged"
+
+
 @pytest.mark.parametrize("ended", [STOPPED, None])
 def test_what_was_asked_for_is_confirmed_also_where_force_was_needed(ended: Ended | None) -> None:
     cancelled = told(run(CANCELLING), ended=ended, cause="request")

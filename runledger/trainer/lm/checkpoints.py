@@ -21,12 +21,14 @@ TOKENIZER = "tokenizer.json"
 MANIFEST = "manifest.json"
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     step: int
     metrics: dict[str, float]
     """The newest value of each metric: what the run returns when no step is left to do."""
     model: spec.Model
     vocabulary: int
+    is_unevaluated: bool = False
+    """An evaluation was due and was broken off: whoever goes on from here begins with it."""
 
 
 def save(folder: Path, state: State, manifest: Manifest, tokenizer: Tokenizer) -> None:

@@ -33,7 +33,7 @@ def train(spec: LmSpec, context: Context) -> dict[str, float]:
     batches = _batches(spec, items, tokenizer)
     network = step.make_network(spec.model, tokenizer.size)
     examine = _examiner(spec, context, items, network, tokenizer)
-    state, done, latest = _begin(spec, context, tokenizer)
+    state, done, latest, is_owed = _begin(spec, context, tokenizer)
     context.environment(backend=jax.default_backend(), tokenizer=tokenizer.digest)
 
     context.progress("compiling")
@@ -41,9 +41,10 @@ def train(spec: LmSpec, context: Context) -> dict[str, float]:
     readings = Readings(context, latest)
 
     if done == 0:
-        if examine and spec.evaluation.before:
-            _evaluate(spec, context, examine, state, 0, latest)
-        _save(spec, context, tokenizer, state, 0, latest)
+        is_owed = spec.evaluation.before
+    if done == 0 or is_owed:
+        is_whole = not is_owed or _evaluate(spec, context, examine, state, done, latest)
+        _save(spec, context, tokenizer, state, done, latest, is_whole)
 
     total = spec.training.steps
     saved = done
@@ -54,12 +55,11 @@ def train(spec: LmSpec, context: Context) -> dict[str, float]:
         readings.add(done, vector)
         context.progress("training", done, total)
 
-        is_evaluated = examine is not None and _is_due(done, spec.evaluation.every, total)
-        if is_evaluated or _is_due(done, spec.checkpointing.every, total):
+        is_owed = examine is not None and _is_due(done, spec.evaluation.every, total)
+        if is_owed or _is_due(done, spec.checkpointing.every, total):
             readings.drain()
-            if examine is not None and is_evaluated:
-                _evaluate(spec, context, examine, state, done, latest)
-            _save(spec, context, tokenizer, state, done, latest)
+            is_whole = not is_owed or _evaluate(spec, context, examine, state, done, latest)
+            _save(spec, context, tokenizer, state, done, latest, is_whole)
             saved = done
             readings.restart_clock()
 
@@ -99,15 +99,21 @@ def _examiner(
     return make_examiner(scorer, heldout, spec, network, tokenizer)
 
 
-def _begin(spec: LmSpec, context: Context, tokenizer: Tokenizer) -> tuple[State, int, dict[str, float]]:
-    """The state to go on from, the steps that it has seen, and the newest metrics."""
+def _begin(spec: LmSpec, context: Context, tokenizer: Tokenizer) -> tuple[State, int, dict[str, float], bool]:
+    """The state to go on from, the steps that it has seen, the newest metrics, and whether the state is
+    yet to be evaluated: it was saved when its evaluation was broken off."""
     optimizer = step.make_optimizer(spec.optimizer, spec.training.steps)
     state = step.initial_state(spec.model, tokenizer.size, optimizer, spec.seed)
     folder = context.checkpoint_folder
     if folder is None:
-        return state, 0, {}
+        return state, 0, {}, False
     manifest = checkpoints.load_manifest(folder, spec.model)
-    return checkpoints.load_state(folder, state), manifest.step, dict(manifest.metrics)
+    return (
+        checkpoints.load_state(folder, state),
+        manifest.step,
+        dict(manifest.metrics),
+        manifest.is_unevaluated,
+    )
 
 
 def _compile(spec: LmSpec, network: Network, state: State, batches: MapDataset[Rows]) -> Step:
@@ -116,25 +122,58 @@ def _compile(spec: LmSpec, network: Network, state: State, batches: MapDataset[R
     return step.compile_step(network, optimizer, schedule, state, batches[0])
 
 
+class _BrokenOff(Exception):
+    """The run is told to stop: an evaluation may take longer than it has time for."""
+
+
 def _evaluate(
-    spec: LmSpec, context: Context, examine: Examiner, state: State, done: int, latest: dict[str, float]
-) -> None:
-    """Score the state; what it says joins the metrics of the step."""
+    spec: LmSpec,
+    context: Context,
+    examine: Examiner | None,
+    state: State,
+    done: int,
+    latest: dict[str, float],
+) -> bool:
+    """Score the state; what it says joins the metrics of the step. False where it was broken off."""
     benchmark = spec.evaluation.benchmark
-    assert benchmark is not None
+    if examine is None or benchmark is None:
+        return True
+
+    def tell(items: int, of: int) -> None:
+        context.progress("evaluating", items, of)
+        if items < of and context.should_stop():
+            raise _BrokenOff
+
     context.progress("evaluating")
     file = context.folder / f"predictions-{done}.jsonl"
-    scores = examine(state.params, file, lambda items, of: context.progress("evaluating", items, of))
+    try:
+        scores = examine(state.params, file, tell)
+    except _BrokenOff:
+        return False
     found = {f"eval/{score.name}": score.value for score in scores}
     context.log(found, step=done)
     context.evaluated(done, benchmark, scores, file)
     latest.update(found)
+    return True
 
 
 def _save(
-    spec: LmSpec, context: Context, tokenizer: Tokenizer, state: State, done: int, latest: dict[str, float]
+    spec: LmSpec,
+    context: Context,
+    tokenizer: Tokenizer,
+    state: State,
+    done: int,
+    latest: dict[str, float],
+    is_whole: bool = True,
 ) -> None:
-    manifest = checkpoints.Manifest(step=done, metrics=latest, model=spec.model, vocabulary=tokenizer.size)
+    """`is_whole` says that what was due at the step has been done."""
+    manifest = checkpoints.Manifest(
+        step=done,
+        metrics=latest,
+        model=spec.model,
+        vocabulary=tokenizer.size,
+        is_unevaluated=not is_whole,
+    )
 
     def write(folder: Path) -> None:
         checkpoints.save(folder, state, manifest, tokenizer)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -115,6 +116,25 @@ def test_a_resumed_run_has_the_bits_of_an_undisturbed_one(
     for key in CURVES:
         undisturbed = [(step, value.hex()) for step, value in whole.context.series(key)]
         assert first[key] + second[key] == undisturbed
+
+
+def test_a_stop_breaks_off_an_evaluation_and_who_goes_on_begins_with_it(
+    whole: Trained, tiny: spec.LmSpec, learned_file: Path, benchmark: Benchmark, tmp_path: Path
+) -> None:
+    materials: dict[str, Any] = {"datasets": {"learned": learned_file}, "benchmarks": [benchmark]}
+    first = StandaloneContext(tmp_path / "first", stop_after=6, **materials)
+    lm.train(tiny, first)
+    assert [step for step, _ in first.series("eval/exact_match")] == [0]
+    assert (first.checkpoints[-1].step, first.evaluations[-1].step) == (6, 0)
+
+    second = StandaloneContext(
+        tmp_path / "second", saved_step=6, checkpoint_folder=first.checkpoints[-1].folder, **materials
+    )
+    assert lm.train(tiny, second) == whole.metrics
+    assert [found.step for found in second.evaluations] == [6, 8]
+    assert [saved.step for saved in second.checkpoints] == [6, 8]
+    for key in CURVES:
+        assert first.series(key) + second.series(key) == whole.context.series(key)
 
 
 def test_a_run_resumed_behind_its_last_step_has_nothing_to_do(
