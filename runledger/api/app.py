@@ -24,6 +24,7 @@ from runledger.api.http.front_door import FrontDoor
 from runledger.api.http.given import GivenBackend, metadata_of
 from runledger.api.http.openapi import DocumentPlugin, operation_id
 from runledger.api.http.parameters import LAST_POSITION, bounds
+from runledger.api.reading.as_of import POSITION_HEADER, PROJECTIONS_HEADER, provide_as_of, tell_as_of
 from runledger.api.rest import UNVERSIONED, VERSIONED
 from runledger.api.rest.fast_lane import FastLane
 from runledger.api.settings import ApiSettings, names
@@ -51,8 +52,10 @@ def create_litestar(backend: Backend) -> Litestar:
             "backend": Provide(provide_backend, sync_to_thread=False),
             "metadata": Provide(provide_metadata, sync_to_thread=False),
             "views": Provide(provide_views),
+            "as_of": Provide(provide_as_of),
         },
         before_request=check_request,
+        before_send=[tell_as_of],
         exception_handlers={Exception: problems.answer},
         request_class=StrictRequest,
         response_class=JsonResponse,
@@ -75,6 +78,7 @@ def cors_of(settings: ApiSettings) -> CORSConfig | None:
     """What a browser has to be told so that the pages of the allowed origins can read our answers."""
     origins = sorted(names(settings.allowed_origins))
     exposed = ["ETag", "Location", "Retry-After", "Content-Range", "X-Attempt"]
+    exposed += [POSITION_HEADER, PROJECTIONS_HEADER]
     return CORSConfig(allow_origins=origins, expose_headers=exposed) if origins else None
 
 
@@ -100,15 +104,7 @@ async def provide_views(
         ),
     ] = None,
 ) -> Views:
-    """What is asked as of a position is answered once that position has been seen, too."""
-    needed = request.route_handler.opt.get("projections", ())
-    return await backend.caught_up(after, needed, _as_of(request))
-
-
-def _as_of(request: Request[str, Any, State]) -> int | None:
-    """None also for what is no position: the route, which names the parameter, refuses that."""
-    text = request.query_params.get("as_of", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+    return await backend.caught_up(after, request.route_handler.opt.get("projections", ()))
 
 
 async def check_request(request: Request[str, Any, State]) -> None:

@@ -76,16 +76,12 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
         with engines.read(self.ledger) as conn:
             yield conn
 
-    async def caught_up(
-        self, after: int | None, projections: Collection[str] = (), as_of: int | None = None
-    ) -> Views:
+    async def caught_up(self, after: int | None, projections: Collection[str] = ()) -> Views:
         """The read models once those named, or all, are at `after`: never stale rows.
 
-        And at `as_of`, as far as the log goes: what was the case there does not change any more.
         Raises `PositionNotReached`.
         """
-        then = 0 if as_of is None else min(as_of, await sync_to_thread(self.log.head))
-        needed = max(after or 0, then)
+        needed = after or 0
         deadline = time.monotonic() + self.settings.after_seconds
         while needed and (reached := await sync_to_thread(self.reached, projections)) < needed:
             if time.monotonic() > deadline:

@@ -22,7 +22,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -111,6 +111,10 @@ _KINDS: Mapping[int, type[Problem]] = {
 }  # fmt: skip
 
 
+AsOf: TypeAlias = int | str | None
+"""A position of the log, or a time as RFC 3339 has it; None for now."""
+
+
 class Client:
     """One connection pool to one API. Use it as a context manager, or call `close`."""
 
@@ -181,14 +185,25 @@ class Client:
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
         return self._repeatable(Launched, "POST", f"/runs/{_part(run_id)}/fork", json=body, headers=headers)
 
-    def run(self, run_id: str, *, after: int | None = None) -> Run:
-        return self._get(Run, f"/runs/{_part(run_id)}", after=after)
+    def run(self, run_id: str, *, after: int | None = None, as_of: AsOf = None) -> Run:
+        return self._get(Run, f"/runs/{_part(run_id)}", after=after, as_of=as_of)
+
+    def position_of(self, as_of: AsOf) -> int:
+        """Of the log: what a time means. Raises `Invalid`, and `Refused` for one still to come."""
+        query = {"as_of": as_of, "limit": 1}
+        return int(self._again(self._request, "GET", "/runs", params=query).headers["X-As-Of"])
 
     def runs(
-        self, *, experiment: str | None = None, status: str | None = None, after: int | None = None
+        self,
+        *,
+        experiment: str | None = None,
+        status: str | None = None,
+        after: int | None = None,
+        as_of: AsOf = None,
     ) -> Iterator[RunRow]:
         """All runs, newest first, a page at a time."""
-        return self._pages(RunRow, "/runs", experiment=experiment, status=status, after=after)
+        query = {"experiment": experiment, "status": status, "after": after, "as_of": as_of}
+        return self._pages(RunRow, "/runs", **query)
 
     def cancel(self, run_id: str, reason: str | None = None) -> Written:
         """Ask it to stop at its next step boundary. Asking twice changes nothing, so it may be repeated."""
@@ -208,12 +223,12 @@ class Client:
         """Its human side: name, tags, note, hidden."""
         return self._once(Written, "PATCH", f"/runs/{_part(run_id)}", json=changes)
 
-    def facts(self, run_id: str) -> list[Fact]:
+    def facts(self, run_id: str, *, as_of: AsOf = None) -> list[Fact]:
         """The events of the run's life, in order."""
-        return list(self._pages(Fact, f"/runs/{_part(run_id)}/events"))
+        return list(self._pages(Fact, f"/runs/{_part(run_id)}/events", as_of=as_of))
 
-    def metrics(self, run_id: str, *, after: int | None = None) -> list[MetricSummary]:
-        return list(self._pages(MetricSummary, f"/runs/{_part(run_id)}/metrics", after=after))
+    def metrics(self, run_id: str, *, after: int | None = None, as_of: AsOf = None) -> list[MetricSummary]:
+        return list(self._pages(MetricSummary, f"/runs/{_part(run_id)}/metrics", after=after, as_of=as_of))
 
     def series(
         self,
@@ -223,19 +238,20 @@ class Client:
         max_points: int = 1000,
         superseded: bool = False,
         after: int | None = None,
+        as_of: AsOf = None,
     ) -> Series:
         """A curve of at most `max_points` points: the effective ones, or the superseded ones instead."""
-        query = {"max_points": max_points, "superseded": superseded, "after": after}
+        query = {"max_points": max_points, "superseded": superseded, "after": after, "as_of": as_of}
         return self._get(Series, f"/runs/{_part(run_id)}/metrics/{_path(key)}", **query)
 
-    def checkpoints(self, run_id: str, *, after: int | None = None) -> list[Checkpoint]:
-        return list(self._pages(Checkpoint, f"/runs/{_part(run_id)}/checkpoints", after=after))
+    def checkpoints(self, run_id: str, *, after: int | None = None, as_of: AsOf = None) -> list[Checkpoint]:
+        return list(self._pages(Checkpoint, f"/runs/{_part(run_id)}/checkpoints", after=after, as_of=as_of))
 
-    def artifacts(self, run_id: str, *, after: int | None = None) -> list[Artifact]:
-        return list(self._pages(Artifact, f"/runs/{_part(run_id)}/artifacts", after=after))
+    def artifacts(self, run_id: str, *, after: int | None = None, as_of: AsOf = None) -> list[Artifact]:
+        return list(self._pages(Artifact, f"/runs/{_part(run_id)}/artifacts", after=after, as_of=as_of))
 
-    def evaluations(self, run_id: str, *, after: int | None = None) -> list[Evaluation]:
-        return list(self._pages(Evaluation, f"/runs/{_part(run_id)}/evaluations", after=after))
+    def evaluations(self, run_id: str, *, after: int | None = None, as_of: AsOf = None) -> list[Evaluation]:
+        return list(self._pages(Evaluation, f"/runs/{_part(run_id)}/evaluations", after=after, as_of=as_of))
 
     def predictions(self, evaluation_id: str) -> Iterator[Prediction]:
         return self._pages(Prediction, f"/evaluations/{_part(evaluation_id)}/predictions")

@@ -20,6 +20,7 @@ ApiError
 ├── DigestMismatch              a body that does not have the digest which names it
 ├── StaleVersion                If-Match names a version that is not the present one
 ├── RangeNotSatisfiable
+├── BeyondHead                  `as_of` is a position or a time that is still to come
 └── PositionNotReached          a read model did not get to `after` in time
 """
 
@@ -177,6 +178,14 @@ class PositionNotReached(ApiError):
         super().__init__(f"the read model is at position {position}, not yet at {after}")
         self.after = after
         self.position = position
+
+
+class BeyondHead(ApiError):
+    """What is asked as of lies behind the end of the log: nothing stands there yet."""
+
+    def __init__(self, moment: str, head: int) -> None:
+        super().__init__(f"as_of {moment} is still to come: the log ends at position {head}")
+        self.head = head
 
 
 class NotNext(ApiError):

@@ -7,10 +7,12 @@ rebuild that was killed goes on where it was, as long as the code that folds is 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -73,7 +75,8 @@ def rebuild(
     with alone(views):
         work = _Rebuild(log, views, projections, report)
         try:
-            done = work.run()
+            with _uncollected():
+                done = work.run()
         finally:
             work.close()
         seconds = time.monotonic() - began
@@ -95,6 +98,21 @@ def drop_retired(views: Engine, grace_seconds: float) -> None:
             _drop(conn, _rows(conn, RETIRED))
     except StoreUnavailable as problem:
         logger.warning("old tables are left to the next rebuild: %s", problem)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would look at all events of a page again and again.
+
+    None of them is in a cycle; it comes to work once for each page.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Rebuild:
@@ -174,7 +192,8 @@ class _Rebuild:
         with read(self._views) as conn:
             use(conn, self._builds)
             try:
-                writes = [fold_of(each, conn, facts) for each in members]
+                read_by = _by_kinds(members, facts)
+                writes = [each.fold(conn, read_by[each.kinds]) for each in members]
             except StoreUnavailable:
                 raise
             except Exception as problem:
@@ -190,6 +209,8 @@ class _Rebuild:
         self._fit_page(time.monotonic() - began)
         self._reached |= {each.name: until for each in members}
         self._events += len(facts)
+        del facts, read_by, writes
+        gc.collect(1)
 
     def _read(self, members: Sequence[Projection], position: int, until: int) -> list[Fact]:
         facts = []
@@ -276,6 +297,19 @@ def _drop(conn: Connection, rows: Sequence[Row]) -> int:
         conn.execute(delete(cursors).where(cursors.c.name == cursor_of(*key)))
         conn.execute(delete(builds).where(tuple_(*builds.primary_key) == key))
     return len(rows)
+
+
+def _by_kinds(members: Sequence[Projection], facts: Sequence[Fact]) -> dict[frozenset[str], list[Fact]]:
+    """What each projection reads, gone through once."""
+    found: dict[frozenset[str], list[Fact]] = {each.kinds: [] for each in members}
+    wanted: dict[str, list[list[Fact]]] = {}
+    for kinds, own in found.items():
+        for kind in kinds:
+            wanted.setdefault(kind, []).append(own)
+    for fact in facts:
+        for own in wanted.get(fact.kind, ()):
+            own.append(fact)
+    return found
 
 
 @cache

@@ -236,7 +236,6 @@ def test_what_is_asked_as_of_a_position_waits_for_it(api_with: Any) -> None:
         assert early.status_code == 503
         assert early.json()["position"] == 0
         assert [row["run_id"] for row in api.get("/runs", as_of=position)["items"]] == [run_id]
-        assert len(api.get("/runs", as_of=position + 1_000)["items"]) == 1
 
 
 def test_a_run_is_shown_as_of_a_position(api: Api) -> None:

@@ -13,7 +13,7 @@ from runledger.api.client import Client
 
 
 class WholeRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run with all that hangs on it."""
+    """A run with all that hangs on it; `as_of` is the position of the log that it is told as of."""
 
     run: Run
     events: list[Fact]
@@ -21,37 +21,42 @@ class WholeRun(msgspec.Struct, frozen=True, kw_only=True):
     checkpoints: list[Checkpoint]
     evaluations: list[Evaluation]
     artifacts: list[Artifact]
+    as_of: int | None = None
 
 
 @click.command()
 @click.argument("run")
+@click.option("--as-of", metavar="POSITION|TIME", help="As it stood then: 4711, or 2026-11-21T12:00:00Z.")
 @with_output
-def show(output: Output, run: str) -> None:
+def show(output: Output, run: str, as_of: str | None) -> None:
     """Show a run: state, events, metrics, checkpoints and evaluations.
 
     RUN is its id, the beginning of it, or its name.
     """
     with connect() as client:
-        whole = read_whole(client, find_run(client, run))
+        position = None if as_of is None else client.position_of(as_of)
+        whole = read_whole(client, find_run(client, run), position)
     output.result(whole, [])
     if not output.as_json:
         draw(output, whole)
 
 
-def read_whole(client: Client, run_id: str) -> WholeRun:
+def read_whole(client: Client, run_id: str, as_of: int | None = None) -> WholeRun:
     return WholeRun(
-        run=client.run(run_id),
-        events=client.facts(run_id),
-        metrics=client.metrics(run_id),
-        checkpoints=client.checkpoints(run_id),
-        evaluations=client.evaluations(run_id),
-        artifacts=client.artifacts(run_id),
+        run=client.run(run_id, as_of=as_of),
+        events=client.facts(run_id, as_of=as_of),
+        metrics=client.metrics(run_id, as_of=as_of),
+        checkpoints=client.checkpoints(run_id, as_of=as_of),
+        evaluations=client.evaluations(run_id, as_of=as_of),
+        artifacts=client.artifacts(run_id, as_of=as_of),
+        as_of=as_of,
     )
 
 
 def draw(output: Output, whole: WholeRun) -> None:
     run = whole.run
-    output.fields(f"run {run.run_id}", _headline(run))
+    then = "" if whole.as_of is None else f" as of position {whole.as_of}"
+    output.fields(f"run {run.run_id}{then}", _headline(run))
     output.say("")
     for fact in whole.events:
         output.say(sentence(fact))

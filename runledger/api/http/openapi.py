@@ -105,6 +105,8 @@ def _complete(path: str, method: str, operation: Json) -> None:
 def _statuses(path: str, method: str, operation: Json) -> list[int]:
     headers = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "header"}
     statuses = set(ANY)
+    if any(each["name"] == "as_of" for each in operation.get("parameters", ())):
+        statuses.add(409)
     if "{" in path:
         statuses.add(404)
     if "Range" in headers:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeAlias
 
+from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 LAST_POSITION = 2**62
@@ -20,14 +21,8 @@ def bounds(least: int, greatest: int) -> dict[str, Any]:
     return {"ge": least, "le": greatest, "schema_extra": {"minimum": least, "maximum": greatest}}
 
 
-AsOf: TypeAlias = Annotated[
-    int | None,
-    QueryParameter(
-        required=False,
-        description="Answer as things stood at this position of the log.",
-        **bounds(0, LAST_POSITION),
-    ),
-]
+AsOf: TypeAlias = NamedDependency[int | None]
+"""The position that `?as_of=` means (`api.reading.as_of`); None for now."""
 AttemptNumber: TypeAlias = Annotated[
     int | None,
     QueryParameter(required=False, description="The latest by default.", **bounds(1, LAST_ATTEMPT)),

@@ -36,6 +36,7 @@ STATUS: dict[type[Exception], int] = {
     tracker_errors.WrongExpectedVersion: 409,
     tracker_errors.Fenced: 409,
     errors.ExperimentNameTaken: 409,
+    errors.BeyondHead: 409,
     errors.LeaseLost: 409,
     errors.NotNext: 409,
     errors.LeaseHeld: 409,
@@ -76,7 +77,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     faults: list[Fault] = []
     """The values that do not fit, each with its place."""
     position: int | None = None
-    """How far the read model is, where a reader asked for more."""
+    """How far the read model is, or the log, where a reader asked for more."""
     version: int | None = None
     """The present version, where another was expected."""
     batches: int | None = None
@@ -113,6 +114,8 @@ def _places(error: Exception) -> dict[str, int]:
     match error:
         case errors.PositionNotReached():
             return {"position": error.position}
+        case errors.BeyondHead():
+            return {"position": error.head}
         case errors.StaleVersion():
             return {"version": error.actual}
         case errors.NotNext():

@@ -34,9 +34,14 @@ def artifact_of(artifact: answers.Artifact) -> Artifact:
     return msgspec.structs.replace(shaped(artifact, Artifact), links=links.of_blob(artifact.digest))
 
 
-def check_exists(backend: Backend, run_id: str) -> None:
-    """Asked of the log, which knows every run at once. Raises `NotFound`."""
-    if backend.log.version(run_stream(RunId(run_id))) == 0:
+def check_exists(backend: Backend, run_id: str, as_of: int | None = None) -> None:
+    """Asked of the log, which knows every run at once. Raises `NotFound`, also for one requested later."""
+    if as_of is None:
+        is_there = backend.log.version(run_stream(RunId(run_id))) > 0
+    else:
+        first = backend.log.read(run_stream(RunId(run_id)), limit=1)
+        is_there = bool(first) and first[0].position <= as_of
+    if not is_there:
         raise NotFound("run", run_id)
 
 

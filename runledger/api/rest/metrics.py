@@ -35,7 +35,7 @@ def list_metrics(
     as_of: AsOf = None,
 ) -> Response[Page[MetricSummary]]:
     """Of the effective points of each key, in the order of the keys."""
-    run_views.check_exists(backend, run_id)
+    run_views.check_exists(backend, run_id, as_of)
     with views.read() as conn:
         found = metrics.summary_page(conn, run_id, as_of, after=unseal(cursor, str), limit=limit)
     page = Page(
@@ -68,7 +68,7 @@ def show_series(
     as_of: AsOf = None,
 ) -> Response[Series]:
     """In the order in which the points were logged, attempt after attempt."""
-    run_views.check_exists(backend, run_id)
+    run_views.check_exists(backend, run_id, as_of)
     name = key.removeprefix("/")
     with views.read() as conn:
         series = metrics.series(
@@ -82,7 +82,7 @@ def show_series(
             until_step=until_step,
             as_of=as_of,
         )
-        if not series.points and not metrics.has_key(conn, run_id, name):
+        if not series.points and not metrics.has_key(conn, run_id, name, as_of):
             raise NotFound("metric", name)
     return JsonResponse(shaped(series, Series), headers=NO_STORE)
 

@@ -92,11 +92,17 @@ def show_run(
 
 @get("/{run_id:str}/events", sync_to_thread=True, summary="A run's events")
 def list_run_events(
-    backend: GivenBackend, run_id: FromPath[str], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    backend: GivenBackend,
+    run_id: FromPath[str],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    as_of: AsOf = None,
 ) -> Page[Fact]:
     """Its life from the log itself, in order; telemetry has streams of its own."""
     after = unseal(cursor, int) or 0
     recorded = backend.log.read(run_stream(RunId(run_id)), after=after, limit=limit + 1)
+    if as_of is not None:
+        recorded = [each for each in recorded if each.position <= as_of]
     if not recorded and after == 0:
         raise NotFound("run", run_id)
     shown = recorded[:limit]
@@ -109,7 +115,7 @@ def list_checkpoints(
     backend: GivenBackend, views: GivenViews, run_id: FromPath[str], as_of: AsOf = None
 ) -> Page[Checkpoint]:
     """In the order in which they were recorded; a deleted one says so."""
-    run_views.check_exists(backend, run_id)
+    run_views.check_exists(backend, run_id, as_of)
     with views.read() as conn:
         found = runs.checkpoints(conn, run_id, as_of)
     return Page(items=[run_views.checkpoint_of(each) for each in found])
@@ -120,7 +126,7 @@ def list_artifacts(
     backend: GivenBackend, views: GivenViews, run_id: FromPath[str], as_of: AsOf = None
 ) -> Page[Artifact]:
     """By path; the newest where a path was recorded again."""
-    run_views.check_exists(backend, run_id)
+    run_views.check_exists(backend, run_id, as_of)
     with views.read() as conn:
         found = runs.artifacts(conn, run_id, as_of)
     return Page(items=[run_views.artifact_of(each) for each in found])
@@ -133,9 +139,10 @@ def list_run_evaluations(
     run_id: FromPath[str],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
+    as_of: AsOf = None,
 ) -> Page[Evaluation]:
-    run_views.check_exists(backend, run_id)
-    return evaluation_views.page(views, limit, cursor, run=run_id)
+    run_views.check_exists(backend, run_id, as_of)
+    return evaluation_views.page(views, limit, cursor, run=run_id, as_of=as_of)
 
 
 Reason = Annotated[ReasonRequest | None, Body(description="Why, for those who read it later.")]

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, bindparam, delete, func, select
 
 from runledger.projections.metrics.effective import read_batches
-from runledger.projections.metrics.points import Batch
+from runledger.projections.metrics.points import Batch, Points, put_together
 from runledger.projections.metrics.segments import batch_row, segment_rows
 from runledger.projections.metrics.tables import batches, block_of, segments
 from runledger.projections.rows import Row, chunks, insert_rows
@@ -38,17 +38,28 @@ class Blocks:
         """Whether anything of the run is stored."""
         return any(stored == run_id for stored, _ in self._stored)
 
-    def take(self, of: AttemptOf, added: Sequence[Batch]) -> None:
-        """The new batches of an attempt in the order of their versions."""
+    def take(self, of: AttemptOf, added: Sequence[Batch]) -> list[Points]:
+        """The new batches of an attempt in the order of their versions; their points, block by block."""
         newest = block_of(added[-1].version)
         stored = self._stored.get(of)
-        older = [batch for batch in added if block_of(batch.version) < newest]
+        before: list[Batch] = []
         if stored is not None and block_of(stored) < newest:
-            older = read_batches(self._conn, *of) + older
+            before = read_batches(self._conn, *of)
+            if block_of(added[0].version) != block_of(stored):
+                self._segments += segment_rows(*of, block_of(stored), put_together(before))
+                before = []
             self._over.append({"of_run": of[0], "of_attempt": of[1], "until": stored})
-        for _, block in groupby(older, key=lambda batch: block_of(batch.version)):
-            self._segments += segment_rows(*of, list(block))
-        self._batches += [batch_row(*of, batch) for batch in added if block_of(batch.version) == newest]
+        parts: list[Points] = []
+        for number, some in groupby(added, key=lambda batch: block_of(batch.version)):
+            block = list(some)
+            parts.append(put_together(block))
+            if number == newest:
+                self._batches += [batch_row(*of, batch) for batch in block]
+            else:
+                whole = put_together(before + block) if before else parts[-1]
+                self._segments += segment_rows(*of, number, whole)
+            before = []
+        return parts
 
     def write(self, conn: Connection) -> None:
         if self._over:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 
 import msgspec
@@ -25,8 +26,8 @@ from runledger.projections.metrics.effective import (
     read_points,
     read_rows,
 )
-from runledger.projections.metrics.points import Batch, Points, put_together
-from runledger.projections.metrics.summaries import Summary, grown, summarise, summarise_effective
+from runledger.projections.metrics.points import Batch, Points
+from runledger.projections.metrics.summaries import Summary, grown, summarise_effective, summarise_parts
 from runledger.projections.projection import Fact, Write
 from runledger.projections.rows import Additions, Row, chunks, insert_rows, merge_rows
 from runledger.tracker.events.run import RunCheckpointed, RunStarted
@@ -50,9 +51,13 @@ def fold(conn: Connection, batch: Sequence[Fact]) -> Write:
 
 class _Rows:
     def __init__(self, conn: Connection, batch: Sequence[Fact]) -> None:
-        runs = {_run_id(fact) for fact in batch if isinstance(fact.event, MetricsRecorded | RunStarted)}
+        runs = {
+            _attempt_of(stream)[0]
+            for stream in {fact.stream for fact in batch if type(fact.event) is MetricsRecorded}
+        }
+        runs |= {fact.subject for fact in batch if type(fact.event) is RunStarted}
         self._added: defaultdict[AttemptOf, list[Batch]] = defaultdict(list)
-        self._points: dict[AttemptOf, Points] = {}
+        self._points: dict[AttemptOf, list[Points]] = {}
         self._attempts = Additions(tables.attempts)
         self._checkpoints = Additions(tables.checkpoints)
         self._blocks = Blocks(conn, runs)
@@ -63,7 +68,7 @@ class _Rows:
         self._renewed: list[Row] = []
 
     def add_batch(self, fact: Fact, event: MetricsRecorded) -> None:
-        of = telemetry_ids(fact.stream)
+        of = _attempt_of(fact.stream)
         self._added[of].append(Batch(fact.version, fact.position, event))
         self._known.add(of[0])
 
@@ -96,12 +101,11 @@ class _Rows:
     def settle(self, conn: Connection) -> None:
         """Once all facts of the page are in: the rows of points, and what the summaries become."""
         for of, added in self._added.items():
-            self._blocks.take(of, added)
-            self._points[of] = put_together(added)
+            self._points[of] = self._blocks.take(of, added)
         self._stale |= {run_id for run_id, attempt in self._added if self._is_late(conn, run_id, attempt)}
-        for (run_id, attempt), points in self._points.items():
+        for (run_id, attempt), parts in self._points.items():
             if run_id not in self._stale and attempt == self._newest.get(run_id):
-                self._grown += _summary_rows(run_id, summarise(points))
+                self._grown += _summary_rows(run_id, summarise_parts(parts))
         for run_id in self._stale:
             self._renewed += _summary_rows(run_id, self._renew(conn, run_id))
 
@@ -119,13 +123,18 @@ class _Rows:
         if run_id in self._stale or attempt >= self._newest.get(run_id, attempt):
             return False
         limit = limit_of(self._cuts(conn, run_id), attempt)
-        return bool(effective(self._points[run_id, attempt], limit).any())
+        return any(effective(points, limit).any() for points in self._points[run_id, attempt])
 
     def _renew(self, conn: Connection, run_id: str) -> dict[str, Summary]:
         """From the stored points and those of this page."""
         cuts = self._cuts(conn, run_id)
         stored = read_points(conn, run_id, attempts=counting(cuts))
-        added = ((attempt, points) for (of, attempt), points in self._points.items() if of == run_id)
+        added = (
+            (attempt, points)
+            for (of, attempt), parts in self._points.items()
+            if of == run_id
+            for points in parts
+        )
         return summarise_effective(chain(stored, added), cuts)
 
     def _cuts(self, conn: Connection, run_id: str) -> Cuts:
@@ -146,8 +155,9 @@ def _of_run(additions: Additions, run_id: str) -> list[Row]:
     return [row for row in additions.rows if row["run_id"] == run_id]
 
 
-def _run_id(fact: Fact) -> str:
-    return telemetry_ids(fact.stream)[0] if fact.kind == "telemetry" else fact.subject
+@lru_cache(maxsize=65_536)
+def _attempt_of(stream: str) -> AttemptOf:
+    return telemetry_ids(stream)
 
 
 def _newest_attempts(conn: Connection, runs: set[str]) -> dict[str, int]:

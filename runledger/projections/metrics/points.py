@@ -25,7 +25,7 @@ RADIX_LIMIT = 2**16
 """numpy sorts integers of two bytes in one pass over them."""
 
 
-class Batch(msgspec.Struct, frozen=True):
+class Batch(msgspec.Struct, frozen=True, gc=False):
     """One event of metrics and where it stands: in its stream, in the log."""
 
     version: int
@@ -99,13 +99,13 @@ def put_together(batches: Sequence[Batch]) -> Points:
     Raises `ValueError` where the columns of a batch do not fit together.
     """
     events = [batch.event for batch in batches]
-    counts = [_count(event) for event in events]
-    keys, key = _ranked(events)
+    counts = _counts(events)
+    keys, key = _ranked(events, counts)
     order = np.argsort(key.astype("<u2") if len(keys) <= RADIX_LIMIT else key, kind="stable")
     return Points(
         keys=keys,
         key=key[order],
-        batch=np.repeat(np.arange(len(events), dtype="<u4"), np.array(counts, np.int64))[order],
+        batch=np.repeat(np.arange(len(events), dtype="<u4"), counts)[order],
         place=_places(counts)[order],
         step=_ints(event.step for event in events)[order],
         time=_ints(event.time for event in events)[order],
@@ -149,27 +149,29 @@ def _taken(columns: Sequence[bytes], dtype: str, marked: Sequence[Counts]) -> ND
     return np.concatenate([np.empty(0, dtype), *parts])
 
 
-def _count(event: MetricsRecorded) -> int:
-    count = len(event.key_index) // 2
-    if not 8 * count == len(event.step) == len(event.time) == len(event.value):
+def _counts(events: Sequence[MetricsRecorded]) -> Ints:
+    """How many points each has."""
+    sizes = np.array([(len(e.key_index), len(e.step), len(e.time), len(e.value)) for e in events], "<i8")
+    counts = sizes.reshape(-1, 4)[:, :1] // 2
+    if (sizes.reshape(-1, 4)[:, 1:] != 8 * counts).any():
         raise ValueError("the columns of a batch of metrics are of different lengths")
-    return count
+    return counts[:, 0]
 
 
-def _ranked(events: Sequence[MetricsRecorded]) -> tuple[tuple[str, ...], Counts]:
+def _ranked(events: Sequence[MetricsRecorded], counts: Ints) -> tuple[tuple[str, ...], Counts]:
     """The keys that have points, ascending, and for each point which of them is its own."""
-    named = tuple(sorted({clean_text(key) for names in {event.keys for event in events} for key in names}))
+    lists = list({event.keys: None for event in events})
+    named = tuple(sorted({clean_text(key) for keys in lists for key in keys}))
     rank = {key: at for at, key in enumerate(named)}
-    ranks: dict[tuple[str, ...], Counts] = {}
-    parts: list[Counts] = [np.empty(0, "<u4")]
-    for event in events:
-        if event.keys not in ranks:
-            ranks[event.keys] = np.array([rank[clean_text(key)] for key in event.keys], "<u4")
-        index = np.frombuffer(event.key_index, "<u2")
-        if len(index) and int(index.max()) >= len(event.keys):
-            raise ValueError("a batch of metrics has a point of a key that it does not name")
-        parts.append(ranks[event.keys][index])
-    return _without_unused(named, np.concatenate(parts))
+    ranks = np.array([rank[clean_text(key)] for keys in lists for key in keys], "<u4")
+    index = np.frombuffer(b"".join([event.key_index for event in events]), "<u2").astype("<i8")
+    # The lists of keys one after the other, and where in them those of each batch begin.
+    lengths = np.array([len(keys) for keys in lists], "<i8")
+    begin = dict(zip(lists, (np.cumsum(lengths) - lengths).tolist(), strict=True))
+    if (index >= np.repeat(np.array([len(event.keys) for event in events], "<i8"), counts)).any():
+        raise ValueError("a batch of metrics has a point of a key that it does not name")
+    index += np.repeat(np.array([begin[event.keys] for event in events], "<i8"), counts)
+    return _without_unused(named, ranks[index])
 
 
 def _without_unused(named: tuple[str, ...], key: Counts) -> tuple[tuple[str, ...], Counts]:
@@ -180,8 +182,10 @@ def _without_unused(named: tuple[str, ...], key: Counts) -> tuple[tuple[str, ...
     return used, (np.cumsum(is_used) - 1).astype("<u4")[key]
 
 
-def _places(counts: Sequence[int]) -> Counts:
-    return np.concatenate([np.empty(0, "<u4"), *(np.arange(count, dtype="<u4") for count in counts)])
+def _places(counts: Ints) -> Counts:
+    """0, 1, 2 … anew for each batch."""
+    ends = np.cumsum(counts)
+    return (np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)).astype("<u4")
 
 
 def _ints(parts: Iterable[bytes]) -> Ints:

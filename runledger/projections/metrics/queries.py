@@ -44,9 +44,9 @@ class SummaryPage(msgspec.Struct, frozen=True, kw_only=True):
     """The last key of the page, given as `after` for the next; None on the last."""
 
 
-def has_key(conn: Connection, run_id: str, key: str) -> bool:
+def has_key(conn: Connection, run_id: str, key: str, as_of: int | None = None) -> bool:
     """Whether it was ever logged, and be it in superseded points only."""
-    return any(len(points) for _, points in read_points(conn, run_id, key=key))
+    return any(len(points) for _, points in read_points(conn, run_id, key=key, as_of=as_of))
 
 
 def summaries(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from runledger.projections.metrics.points import Batch, Points, put_together
-from runledger.projections.metrics.tables import SEGMENT_POINTS, block_of
+from runledger.projections.metrics.points import Batch, Points
+from runledger.projections.metrics.tables import SEGMENT_POINTS
 from runledger.projections.rows import Row
 from runledger.tracker import events
 from runledger.tracker.events.telemetry import MetricsRecorded
@@ -37,15 +37,14 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
 _packed = msgspec.msgpack.Decoder(_Packed)
 
 
-def segment_rows(run_id: str, attempt: int, block: Sequence[Batch]) -> Iterator[Row]:
+def segment_rows(run_id: str, attempt: int, block: int, points: Points) -> Iterator[Row]:
     """The rows of one whole block; the same batches give the same rows."""
-    points = put_together(block)
     for place, start in enumerate(range(0, len(points), SEGMENT_POINTS)):
         part = points.between(start, start + SEGMENT_POINTS)
         yield {
             "run_id": run_id,
             "attempt": attempt,
-            "block": block_of(block[0].version),
+            "block": block,
             "place": place,
             "first_key": part.keys[0],
             "last_key": part.keys[-1],

@@ -87,6 +87,14 @@ def summarise(points: Points) -> dict[str, Summary]:
     return {key: Summary(*row) for key, row in zip(points.keys, rows, strict=True)}
 
 
+def summarise_parts(parts: Iterable[Points]) -> dict[str, Summary]:
+    """By key, of points that come one after the other."""
+    found: dict[str, Summary] = {}
+    for points in parts:
+        _extend(found, summarise(points))
+    return found
+
+
 def summarise_effective(parts: Iterable[tuple[int, Points]], cuts: Cuts) -> dict[str, Summary]:
     """By key, over the effective points of all attempts; the parts of an attempt come in their order."""
     found: defaultdict[int, dict[str, Summary]] = defaultdict(dict)

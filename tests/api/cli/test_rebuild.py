@@ -96,7 +96,7 @@ def test_a_poison_event_is_named(told: Told, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_was_left_is_dropped(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runledger.projections.rebuilding.fold_of", interrupted)
+    monkeypatch.setattr("runledger.projections.rebuilding.fact_of_row", interrupted)
     assert told.run("runs").exit_code == exits.INTERRUPTED
     monkeypatch.undo()
     assert "runs_v1_b1" in inspect(told.views).get_table_names()
