@@ -194,9 +194,13 @@ def _hand_over_views(conn: Connection, roles: Mapping[str, str]) -> None:
     for table in conn.scalars(text(others), {"role": mine}).all():
         if table not in _NOT_PROJECTED:
             _run(conn, sql.SQL("ALTER TABLE views.{} OWNER TO {}").format(sql.Identifier(table), owner))
-    for reader in (role for role, process in roles.items() if process == "api"):
-        words = "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA views GRANT SELECT ON TABLES TO {}"
-        _run(conn, sql.SQL(words).format(owner, sql.Identifier(reader)))
+    reader = next((role for role, process in roles.items() if process == "api"), None)
+    if reader is not None:
+        for maker in (owner, sql.SQL("CURRENT_USER")):
+            words = "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA views GRANT SELECT ON TABLES TO {}"
+            _run(conn, sql.SQL(words).format(maker, sql.Identifier(reader)))
+    words = "ALTER DEFAULT PRIVILEGES IN SCHEMA views GRANT {} ON TABLES TO {}"
+    _run(conn, sql.SQL(words).format(sql.SQL(_ALL), owner))
 
 
 def _on_views(process: str, tables: Sequence[str]) -> Privileges:

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Engine, inspect, make_url, text
+from sqlalchemy import Engine, inspect, make_url, select, text
 
 from runledger.api import tokens
 from runledger.api.writing import idempotency
@@ -28,7 +28,10 @@ from runledger.migrations.roles import (
     make_roles,
     refresh_grants,
 )
+from runledger.projections.builds import reading as reading_views
+from runledger.projections.catalogue import PROJECTIONS
 from runledger.projections.mlflow.state import LEASE, RunState, SinkState
+from runledger.projections.rebuilding import rebuild
 from runledger.projections.runner import Runner
 from runledger.tracker.envelope import Fence
 from runledger.tracker.errors import Fenced, StoreUnavailable, WrongExpectedVersion
@@ -45,7 +48,7 @@ from runledger.tracker.store.log import Log
 from runledger.tracker.store.tables import cursors
 from runledger.tracker.store.tables import ledger as declared
 from tests.conftest import POSTGRESQL_URL, Databases, connect_postgresql
-from tests.projections.conftest import Story, rows_of
+from tests.projections.conftest import Story, requested, rows_of
 from tests.projections.lives import tell_lives
 from tests.tracker.store.samples import noted, to
 
@@ -207,10 +210,36 @@ def test_projections_fold_and_seal_under_their_role(as_process: As, log: Log, tm
     with closing(Log(ledger)) as reading:
         Runner(reading, views).catch_up()
         assert rows_of(views) == rows_of(as_process("api")[1])
+        rebuild(reading, views, grace_seconds=0.0)
+        assert answers(views) == answers(as_process("api")[1])
         place = Place(f"file://{tmp_path}", log.log_id)
         assert Sealer(reading, place, Ed25519PrivateKey.generate()).seal() is not None
     note_problem(ledger, "as a trial")
     note_problem(ledger, "as another")
+
+
+def test_what_the_owner_rebuilds_is_read_and_kept_up_by_the_others(
+    as_process: As, log: Log, views: Engine
+) -> None:
+    story = Story(log)
+    tell_lives(story, random.Random(7))
+    Runner(log, views).catch_up()
+    rebuild(log, views, grace_seconds=0.0)
+    story.run("r9", requested())
+    ledger, as_projections = as_process("projections")
+    with closing(Log(ledger)) as reading:
+        Runner(reading, as_projections).catch_up()
+    assert answers(as_process("api")[1]) == answers(views)
+
+
+def answers(views: Engine) -> dict[str, list[str]]:
+    """The rows of the builds that answer."""
+    with reading_views(views) as conn:
+        return {
+            table.name: sorted(repr(tuple(row)) for row in conn.execute(select(table)))
+            for projection in PROJECTIONS
+            for table in projection.tables
+        }
 
 
 def test_the_sink_remembers_and_holds_its_lease_under_its_role(as_process: As, log: Log) -> None:
