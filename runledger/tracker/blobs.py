@@ -22,10 +22,12 @@ from typing import Any, BinaryIO
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from runledger.tracker.errors import BlobCorrupt, BlobMissing, StoreUnavailable
+from runledger.tracker.errors import BadSetting, BlobCorrupt, BlobMissing, StoreUnavailable
 from runledger.tracker.ids import Digest
 
 CHUNK_BYTES = 1024 * 1024
+PIECE_BYTES = 16 * CHUNK_BYTES
+"""What is asked of an object store at a time."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -45,12 +47,16 @@ def _nothing() -> None:
 class Blobs:
     """A place for blobs: `file:///folder`, a plain path, `s3://bucket/prefix` or any other fsspec URL.
 
-    Every call raises `StoreUnavailable` where the place cannot be reached, read or written.
+    Raises `BadSetting` for an address that is none, or that needs an extra which is not installed. Every call
+    raises `StoreUnavailable` where the place cannot be reached, read or written.
     """
 
     def __init__(self, url: str, **options: Any) -> None:
         self.url = url
-        self._fs, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
+        except (ValueError, ImportError) as problem:
+            raise BadSetting("RUNLEDGER_BLOBS_URL", f"{url}: {problem}") from problem
         self._is_folder = isinstance(self._fs, LocalFileSystem)
         self._errors = errors_of(self._fs)
 
@@ -160,11 +166,22 @@ class Blobs:
         return f"{self._root}/{digest[:2]}/{digest}"
 
     def _chunks(self, digest: str, start: int, stop: int) -> Iterator[bytes]:
+        if not self._is_folder:
+            yield from self._pieces(digest, start, stop)
+            return
         with self._reading(digest), self._fs.open(self._path(digest), "rb") as file:
             file.seek(start)
             while start < stop and (chunk := file.read(min(CHUNK_BYTES, stop - start))):
                 start += len(chunk)
                 yield chunk
+
+    def _pieces(self, digest: str, start: int, stop: int) -> Iterator[bytes]:
+        """By requests for just these bytes: a file of fsspec reads tens of megabytes ahead."""
+        for at in range(start, stop, PIECE_BYTES):
+            with self._reading(digest):
+                piece = self._fs.cat_file(self._path(digest), start=at, end=min(at + PIECE_BYTES, stop))
+            for offset in range(0, len(piece), CHUNK_BYTES):
+                yield piece[offset : offset + CHUNK_BYTES]
 
     def _write_to_folder(self, digest: Digest, chunks: Iterable[bytes]) -> None:
         path = Path(self._path(digest))
