@@ -50,9 +50,9 @@ class OverheadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     steps: int = STEPS
     """In each block, once it has settled."""
     width: int = 128
-    batch_size: int = 256
-    accumulate: int = 4
-    """Batches in a step, which takes about 40 ms of one core."""
+    batch_size: int = 64
+    accumulate: int = 20
+    """Batches in a step, each small enough for a core's own cache; a step takes about 40 ms."""
     seed: int = 0
 
 
