@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,6 +37,8 @@ class ToySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gate: str = ""
     """A file without which no step after `gate_at` is made."""
     gate_at: int = -1
+    evaluation_gate: str = ""
+    """A file without which no evaluation ends, but for the first; one that is broken off is owed."""
 
 
 def noise(seed: int, step: int) -> float:
@@ -45,7 +48,7 @@ def noise(seed: int, step: int) -> float:
 def train(spec: ToySpec, context: Any) -> dict[str, float]:
     state = _restore(context) or {"step": 0, "x": 1.0}
     context.progress("training", state["step"], spec.steps)
-    if state["step"] == 0:
+    if state["step"] == 0 or state.get("owed"):
         _boundary(spec, context, state)
     while state["step"] < spec.steps:
         if context.should_stop():
@@ -91,11 +94,24 @@ def _misbehave(spec: ToySpec, context: Any, step: int) -> None:
         case "child":
             sleeping = subprocess.Popen(["sleep", "300"])
             (context.folder.parent / "sleeping").write_text(str(sleeping.pid))
+        case "stubborn":
+            _ignore_everything(context)
         case "hang":
             while not context.should_stop():
                 time.sleep(0.01)
         case "deaf":
             time.sleep(600)
+
+
+def _ignore_everything(context: Any) -> None:
+    """It, and what it has started, can only be killed."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    code = "import time; print('deaf', flush=True); time.sleep(600)"
+    started = subprocess.Popen([sys.executable, "-S", "-c", code], stdout=subprocess.PIPE)
+    assert started.stdout is not None
+    started.stdout.readline()
+    (context.folder.parent / "sleeping").write_text(str(started.pid))
+    time.sleep(600)
 
 
 def _wait_until_written(context: Any, step: int) -> None:
@@ -113,9 +129,25 @@ def _steps_written(journal: Path) -> set[int]:
 
 def _boundary(spec: ToySpec, context: Any, state: dict[str, Any]) -> None:
     """Evaluate, log, checkpoint: in this order."""
+    state.pop("owed", None)
     if spec.benchmark is not None:
-        _evaluate(spec, context, state)
+        if _is_broken_off(spec, context, state):
+            state["owed"] = True
+        else:
+            _evaluate(spec, context, state)
     _save(context, state)
+
+
+def _is_broken_off(spec: ToySpec, context: Any, state: dict[str, Any]) -> bool:
+    """Told to stop while it evaluates."""
+    if not spec.evaluation_gate or state["step"] == 0:
+        return False
+    context.progress("evaluating")
+    while not Path(spec.evaluation_gate).exists():
+        if context.should_stop():
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def _evaluate(spec: ToySpec, context: Any, state: dict[str, Any]) -> None:
