@@ -82,6 +82,8 @@ def test_every_page_with_snippets_is_run_or_needs_what_is_not_here() -> None:
         "how-to/write-a-recipe.md",  # tests/system/test_own_recipe.py, with its package installed
         "how-to/run-on-postgresql.md",  # tests/system runs on both pairs of database and broker
         "how-to/verify-the-log.md",  # tests/system/test_sealing.py
+        "how-to/back-up-and-restore.md",  # tests/system/test_backup.py
+        "how-to/upgrade.md",  # tests/migrations
         "how-to/use-your-own-mlflow.md",  # a name that stands for somebody's server
     }
     assert pages == set(FOLLOWED) | elsewhere
