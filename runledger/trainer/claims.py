@@ -73,7 +73,7 @@ def drop(services: Services, row: Dispatch) -> None:
 
 def _best(services: Services, left: Collection[Stream]) -> Dispatch | None:
     served = [(recipe.name, recipe.digest) for recipe in services.recipes]
-    with write(services.log.engine) as conn:
+    with read(services.log.engine) as conn:
         return dispatches.best(conn, recipes=served, serves=services.worker.serves, passing_over=left)
 
 

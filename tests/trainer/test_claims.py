@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 
 import msgspec
+import pytest
 
 from runledger.tracker.aggregates.run import RequestCancellation
 from runledger.tracker.ids import new_id, run_stream
 from runledger.tracker.spec import DeviceRequest
 from runledger.tracker.store import dispatches, leases
+from runledger.tracker.store.announcements import Worker
 from runledger.tracker.store.engine import read, write
 from runledger.trainer import claims
 from runledger.trainer.claims import Claim, claim_best
@@ -155,3 +157,19 @@ def test_a_benchmark_that_is_not_known_is_told_by_the_run(world: World) -> None:
     claim = claim_best(world.services())
     assert claim is not None
     assert claim.run_id == run_id
+
+
+def test_looking_through_the_queue_holds_up_no_writer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.request()
+    relay(world)
+    seen: list[int] = []
+
+    def serves(worker: object, device: object, labels: object) -> bool:
+        with write(world.engine) as conn:  # on SQLite one writer at a time
+            conn.exec_driver_sql("SELECT 1")
+        seen.append(1)
+        return False
+
+    monkeypatch.setattr(Worker, "serves", serves)
+    assert claim_best(world.services()) is None
+    assert seen == [1]

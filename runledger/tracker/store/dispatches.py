@@ -1,7 +1,7 @@
 """The queue of attempts that wait for a worker: one row per (stream, attempt), made by the relay.
 
 pending → claimed → done. A message only wakes a worker; what it claims is the best pending row that it
-serves, locked until its transaction ends, so concurrent claimers get different rows.
+serves. To look for it locks nothing, however long the queue; of those who found the same row one claims it.
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ def best(
 ) -> Dispatch | None:
     """The pending row of highest priority, then lowest position, that a worker can execute.
 
-    `recipes` are (name, digest) pairs, `serves` answers for the device request and the labels. The row is
-    locked; rows that others have locked are passed over. None where there is nothing for this worker.
+    `recipes` are (name, digest) pairs, `serves` answers for the device request and the labels. None where
+    there is nothing for this worker.
     """
     for found in _candidates(conn, recipes):
-        if found.stream not in passing_over and serves(found.device, found.labels) and _lock(conn, found):
+        if found.stream not in passing_over and serves(found.device, found.labels):
             return found
     return None
 
@@ -123,13 +123,6 @@ def _after(last: Dispatch) -> ColumnElement[bool]:
         row.priority < last.priority,
         and_(row.priority == last.priority, or_(row.position > last.position, behind)),
     )
-
-
-def _lock(conn: Connection, dispatch: Dispatch) -> bool:
-    statement = select(dispatches.c.stream).where(
-        _is(dispatch.stream, dispatch.attempt), dispatches.c.state == "pending"
-    )
-    return conn.execute(statement.with_for_update(skip_locked=True)).first() is not None
 
 
 def _change(
