@@ -26,7 +26,7 @@ from runledger.tracker.store.leases import Lease
 from runledger.tracker.store.log import Log
 from runledger.tracker.store.tables import now_micros
 from runledger.trainer import prometheus
-from runledger.trainer.relay import Send, send
+from runledger.trainer.relay import Send, send_all
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +90,11 @@ class Reconciler:
         for lease in expired:
             if self._sightings.seconds(lease) >= (lease.expires_at - lease.renewed_at).total_seconds():
                 self._lose(lease)
-        for row in unclaimed:
-            if self._is_due(row, now):
-                logger.info("sent again: attempt %d of %s", row.attempt, row.stream)
-                send(self._log, self._send, row)
-                prometheus.SENT.labels("again").inc()
+        due = [row for row in unclaimed if self._is_due(row, now)]
+        for row in due:
+            logger.info("sent again: attempt %d of %s", row.attempt, row.stream)
+        send_all(self._log, self._send, due)
+        prometheus.SENT.labels("again").inc(len(due))
 
     def _is_due(self, row: Dispatch, now: datetime) -> bool:
         """By the database's clock; soon where this worker is free."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from runledger.tracker.aggregates import registry
 from runledger.tracker.aggregates.run import Run
@@ -130,19 +130,25 @@ class Relay:
         self._look_at = -math.inf
         with read(self._log.engine) as conn:
             waiting = dispatches.pending(conn)
-        for row in waiting:
-            send(self._log, self._send, row)
-            prometheus.SENT.labels("new").inc()
+        send_all(self._log, self._send, waiting)
+        prometheus.SENT.labels("new").inc(len(waiting))
         if not waiting:
             self._look_at = self._clock() + LOOK_SECONDS
         return bool(waiting)
 
 
-def send(log: Log, send: Send, row: Dispatch) -> None:
-    """Send, then note it down."""
-    send(row)
-    with write(log.engine) as conn:
-        dispatches.mark_sent(conn, row.stream, row.attempt)
+def send_all(log: Log, send: Send, rows: Sequence[Dispatch]) -> None:
+    """Send, then note all of them down in one write; also those before one that cannot be sent."""
+    sent: list[Dispatch] = []
+    try:
+        for row in rows:
+            send(row)
+            sent.append(row)
+    finally:
+        if sent:
+            with write(log.engine) as conn:
+                for row in sent:
+                    dispatches.mark_sent(conn, row.stream, row.attempt)
 
 
 def row_of(recorded: Recorded, run: Run) -> Dispatch:

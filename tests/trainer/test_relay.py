@@ -201,3 +201,18 @@ def test_what_a_broker_would_not_take_is_sent_with_the_next_step(world: World) -
     broker.is_away = False
     assert relay.step()
     assert broker.sent == [(run_stream(run_id), 1)]
+
+
+def test_what_went_out_before_a_broker_went_away_is_noted_down(world: World) -> None:
+    for _ in range(3):
+        world.request()
+    sent: list[str] = []
+
+    def send(row: Dispatch) -> None:
+        if len(sent) == 2:
+            raise ConnectionError("the broker is away")
+        sent.append(row.stream)
+
+    with pytest.raises(ConnectionError):
+        relay_all(Relay(world.log, send))
+    assert [row.stream for row in rows(world) if row.sent_at is not None] == sent
