@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from runledger.tracker.errors import GaveUp, StoreUnavailable
+from runledger.tracker.errors import GaveUp
 from runledger.trainer.conclusion import Cause
 from runledger.trainer.errors import Interrupted
 from runledger.trainer.retrying import Retry
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Interruptible(Generic[T]):
     """Repeats `action(on_movement)` until it works, for as long as `reason(moved_at)` gives none to stop.
 
-    An outage is no hang: each answer of the store that it is out of reach counts as a movement, too.
+    An outage is no hang: only a call that is silent stands still, not the time between two calls.
     """
 
     def __init__(
@@ -35,7 +35,8 @@ class Interruptible(Generic[T]):
         self._action = action
         self._reason = reason
         self._clock = clock
-        self._moved_at = clock()
+        self._moved_at: float | None = None
+        """Within a call; None between two."""
         self._given_up = threading.Event()
         self._result: list[T] = []
         self._error: list[BaseException] = []
@@ -45,7 +46,8 @@ class Interruptible(Generic[T]):
         thread = threading.Thread(target=self._work, name="preparation", daemon=True)
         thread.start()
         while thread.is_alive():
-            cause = self._reason(self._moved_at)
+            moved_at = self._moved_at
+            cause = self._reason(self._clock() if moved_at is None else moved_at)
             if cause is not None:
                 self._given_up.set()
                 raise Interrupted(cause)
@@ -61,11 +63,11 @@ class Interruptible(Generic[T]):
             self._error.append(error)
 
     def _try(self) -> T:
+        self._move()
         try:
             return self._action(self._move)
-        except StoreUnavailable:
-            self._move()
-            raise
+        finally:
+            self._moved_at = None
 
     def _move(self) -> None:
         """Raises `GaveUp` where nobody waits any more."""

@@ -72,20 +72,25 @@ def test_who_is_given_up_stops_at_its_next_movement() -> None:
     assert ended.wait(30)
 
 
-def test_an_outage_is_a_movement() -> None:
+def test_an_outage_is_no_hang_and_a_silent_call_is_one() -> None:
     times = iter(range(1, 10_000))
-    seen: set[float] = set()
-    is_back = threading.Event()
+    silent, over = threading.Event(), threading.Event()
+    stood_still: list[float] = []
 
-    def out_of_reach(move: Callable[[], None]) -> None:
-        if not is_back.is_set():
+    def out_of_reach_and_then_silent(move: Callable[[], None]) -> None:
+        if not stood_still:
             raise StoreUnavailable("s3://x", "away")
+        silent.set()
+        over.wait(60)
 
     def look(moved_at: float) -> Cause | None:
-        seen.add(moved_at)
-        if len(seen) > 2:
-            is_back.set()
-        return None
+        stood_still.append(moved_at)
+        return "no-progress" if silent.is_set() and stood_still[-3:] == [moved_at] * 3 else None
 
-    Interruptible(out_of_reach, look, clock=lambda: float(next(times))).run()
-    assert len(seen) > 2
+    try:
+        with pytest.raises(Interrupted) as stopped:
+            Interruptible(out_of_reach_and_then_silent, look, clock=lambda: float(next(times))).run()
+    finally:
+        over.set()
+    assert stopped.value.cause == "no-progress"
+    assert stood_still[0] < stood_still[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.trainer.world import SOMEBODY, Worker, World
 pytestmark = pytest.mark.system
 
 ITEMS = b'{"id": "1"}\n'
+DIGEST = hashlib.sha256(ITEMS).hexdigest()
 
 
 class Phase:
@@ -48,19 +50,22 @@ def queued(world: World) -> Phase:
 
 
 def preparing(world: World) -> Phase:
-    """What it needs cannot be read: a folder lies in the place of its dataset."""
-    digest = hashlib.sha256(ITEMS).hexdigest()
-    blocked = world.folder / "blobs" / digest[:2] / digest
-    blocked.mkdir(parents=True)
+    """What it needs cannot be read."""
+    store = block(world)
     worker = world.start_worker()
-    run_id = world.request(steps=20, dataset=digest)
+    run_id = world.request(steps=20, dataset=DIGEST)
     world.wait(lambda: world.run(run_id).status == "running" and "trying again" in worker.output())
-
-    def store() -> None:
-        blocked.rmdir()
-        world.blobs.put_bytes(ITEMS)
-
     return Phase(run_id, None, store)
+
+
+def block(world: World) -> Callable[[], object]:
+    """A folder lies in the place of the items; what puts them there, in one move."""
+    place = world.folder / "blobs" / DIGEST[:2] / DIGEST
+    place.parent.mkdir(parents=True)
+    place.symlink_to(world.folder)
+    items = world.folder / "items"
+    items.write_bytes(ITEMS)
+    return lambda: items.replace(place)
 
 
 def starting(world: World) -> Phase:
@@ -172,14 +177,26 @@ def test_a_paused_attempt_that_is_cancelled_before_it_has_stopped_is_cancelled(s
 
 
 def test_what_cannot_be_prepared_is_given_up_after_the_attempts_time(sqlite_world: World) -> None:
-    digest = hashlib.sha256(ITEMS).hexdigest()
-    (sqlite_world.folder / "blobs" / digest[:2] / digest).mkdir(parents=True)
+    block(sqlite_world)
     sqlite_world.start_worker()
-    run_id = sqlite_world.request(dataset=digest, limits=Limits(wall_seconds=1.5))
+    run_id = sqlite_world.request(dataset=DIGEST, limits=Limits(wall_seconds=1.5))
     sqlite_world.wait_for(run_id, "failed")
     failed = sqlite_world.events(run_id)[-1]
     assert isinstance(failed, RunFailed)
     assert (failed.reason, failed.message) == ("timed-out", "not done after 1.5 s")
+
+
+def test_a_preparation_that_takes_long_counts_neither_as_a_hang_nor_against_what_follows(
+    sqlite_world: World,
+) -> None:
+    store = block(sqlite_world)
+    sqlite_world.start_worker()
+    run_id = sqlite_world.request(dataset=DIGEST, limits=Limits(no_progress_seconds=5))
+    sqlite_world.wait(lambda: sqlite_world.run(run_id).status == "running")
+    began_at = time.monotonic()
+    sqlite_world.wait(lambda: time.monotonic() - began_at > 6)
+    store()
+    assert attempts(sqlite_world.wait_for(run_id, "completed")) == [(1, "completed", None)]
 
 
 def test_a_failed_run_is_retried_from_its_last_checkpoint_with_its_attempts_anew(sqlite_world: World) -> None:
