@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import yaml
 
 from runledger.api.cli.app import runledger
 from tests.docs.test_reference import build_reference
+from tests.system.composing import read
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -87,7 +90,7 @@ def test_the_services_and_volumes_of_compose_are_those_described() -> None:
     page = (ROOT / "docs/how-to/deploy.md").read_text()
     for name in (*document["services"], *document["volumes"]):
         assert f"`{name}`" in page, name
-    named = re.findall(r"docker compose (?:run --rm|exec)(?: --\S+)* (\w+)|--scale (\w+)=", page)
+    named = re.findall(r"docker compose (?:run --rm|exec)(?: --\S+)* ([\w-]+)|--scale (\w+)=", page)
     assert named
     assert {one or other for one, other in named} <= set(document["services"])
     profiles = {
@@ -98,6 +101,17 @@ def test_the_services_and_volumes_of_compose_are_those_described() -> None:
     assert loop is not None
     asked = set(re.findall(r"\$\{RUNLEDGER_(\w+)_PASSWORD:\?", COMPOSE))
     assert set(loop[1].split()) == asked
+
+
+def test_the_passwords_that_are_made_are_all_that_compose_asks_for(tmp_path: Path) -> None:
+    page = (ROOT / "docs/how-to/deploy.md").read_text()
+    script = textwrap.dedent(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[0])
+    subprocess.run(["sh", "-euc", script], cwd=tmp_path, check=True)
+    file = tmp_path / ".env"
+    given = dict(line.split("=") for line in file.read_text().splitlines())
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(set(given.values())) == len(given)
+    assert read(given)["services"]
 
 
 def test_snippets_of_yaml_and_configuration_can_be_read() -> None:

@@ -150,6 +150,8 @@ def test_a_run_goes_through_all_of_it(
             until(lambda: is_sealed(stack), 60, "the seal")
             health = ledger.health()
             assert (health.status, health.problems) == ("ok", [])
+            compared = stack.run("mlflow-sink", "mlflow", "diff", entrypoint="runledger")
+            assert compared.returncode == 0, compared.stdout + compared.stderr
         assert users_of(names) >= {*names.roles} - {names.prefix}
         for name in PROCESSES_OF_OURS:
             assert stack.check(name).returncode == 0
