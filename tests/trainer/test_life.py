@@ -23,8 +23,10 @@ from runledger.tracker.aggregates.run import (
     fork_point,
 )
 from runledger.tracker.events.run import RunAttemptLost, RunCancelled, RunEnvironmentRecorded, RunFailed
-from runledger.tracker.ids import RunId
+from runledger.tracker.ids import RunId, run_stream
 from runledger.tracker.spec import Limits
+from runledger.tracker.store import dispatches
+from runledger.tracker.store.engine import read
 from tests.trainer.test_journey import attempts, start_gated
 from tests.trainer.world import SOMEBODY, Worker, World
 
@@ -251,6 +253,7 @@ def test_a_drained_worker_finishes_what_it_trains_and_takes_nothing_new(sqlite_w
     worker = sqlite_world.start_worker("first")
     run_id, gate = start_gated(sqlite_world, gate_at=7)
     before = sqlite_world.request(steps=1)
+    sqlite_world.wait(lambda: is_waiting(sqlite_world, before))
     drain(worker)
     sqlite_world.wait(lambda: "is drained" in worker.output())
     after = sqlite_world.request(steps=1)
@@ -261,6 +264,12 @@ def test_a_drained_worker_finishes_what_it_trains_and_takes_nothing_new(sqlite_w
     sqlite_world.start_worker("second")
     for each in (before, after):
         sqlite_world.wait_for(each, "completed")
+
+
+def is_waiting(world: World, run_id: RunId) -> bool:
+    """For any worker to claim it."""
+    with read(world.engine) as conn:
+        return dispatches.get(conn, run_stream(run_id), 1) is not None
 
 
 def test_an_idle_worker_that_is_drained_ends_at_once(sqlite_world: World) -> None:
