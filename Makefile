@@ -9,7 +9,7 @@ COVERAGE := --cov=runledger --cov-branch
 COVERAGE_FLOOR := 85
 
 .DEFAULT_GOAL := help
-BENCHES := append ingest launch overhead verify
+BENCHES := append ingest launch overhead verify rebuild viewers
 .PHONY: help install demo up test lint lock format types unit system bench $(BENCHES:%=bench-%) clean
 
 help:  ## what there is
@@ -64,6 +64,12 @@ bench-overhead: $(INSTALLED)  ## what a hundred scalars a step cost the training
 
 bench-verify: $(INSTALLED)  ## events sealed and verified a second, beside a pass that only reads
 	$(BIN)/python -P -m tests.benchmarks.verify
+
+bench-rebuild: $(INSTALLED)  ## events replayed a second into all read models, beside a bare read-and-decode
+	$(BIN)/python -P -m tests.benchmarks.rebuild
+
+bench-viewers: $(INSTALLED)  ## a thousand viewers of one API process while a run goes on
+	$(BIN)/python -P -m tests.benchmarks.viewers
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 

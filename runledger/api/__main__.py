@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -25,6 +26,9 @@ from runledger.tracker.settings import StorageSettings, load
 
 logger = logging.getLogger("runledger.api")
 
+CONNECTIONS = 8_192
+"""Open at a time; the next waits until one ends. A viewer of events is one for as long as it watches."""
+BACKLOG = 1_024
 EXIT_UNAVAILABLE = 69
 EXIT_CONFIG = 78
 
@@ -43,10 +47,19 @@ def main() -> int:
     except StoreUnavailable as problem:
         logger.critical("%s", problem)
         return EXIT_UNAVAILABLE
+    allow_connections()
     set_asyncio_executor(ThreadPoolExecutor(settings.threads, "request"))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, backend))
     return 0
+
+
+def allow_connections() -> None:
+    """As many open files as this process may have: often a quarter of it is what it begins with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS if hard == resource.RLIM_INFINITY else min(2 * CONNECTIONS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def check_tokens(settings: ApiSettings, backend: Backend) -> None:
@@ -83,6 +96,8 @@ async def serve(settings: ApiSettings, backend: Backend) -> None:
         http=HTTPModes.http1,
         websockets=False,
         log_enabled=False,
+        backlog=BACKLOG,
+        backpressure=CONNECTIONS,
     )
     gc.collect()
     gc.freeze()  # what is there now stays: collections that look at all of it would stop the loop for long
