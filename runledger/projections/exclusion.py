@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Engine, func, select
 
 from runledger.projections.errors import RebuildRunning
+from runledger.tracker.errors import StoreUnavailable
 from runledger.tracker.store.engine import connect, is_postgresql
 
 LOCK_KEY = 7_304_203
@@ -31,7 +32,8 @@ def _on_postgresql(views: Engine) -> Iterator[None]:
         try:
             yield
         finally:
-            conn.invalidate()  # closed, not kept in the pool: the lock goes with it
+            with suppress(StoreUnavailable):  # a connection that was lost has lost the lock as well
+                conn.scalar(select(func.pg_advisory_unlock(LOCK_KEY)))
 
 
 @contextmanager

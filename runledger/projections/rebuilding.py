@@ -268,10 +268,10 @@ class _Rebuild:
         return True
 
     def _activate(self, conn: Connection, projection: Projection, before: int) -> None:
+        """The old cursor stays as long as the old tables: an answer that has begun may ask for it."""
         name, version, build = projection.name, projection.version, self._builds[projection.name]
         conn.execute(delete(activations).where(activations.c.projection == name))
         conn.execute(insert(activations).values(projection=name, version=version, build=build))
-        conn.execute(delete(cursors).where(cursors.c.name == cursor_of(name, version, before)))
         conn.execute(delete(stoppages).where(stoppages.c.cursor == projection.cursor))
         conn.execute(delete(builds).where(builds.c.projection == name, builds.c.build == build))
         names = " ".join(table_names(projection, before))

@@ -236,13 +236,14 @@ class Runner:
     def _begin(self, conn: Connection, members: Sequence[Projection], position: int) -> None:
         """The first version of a projection that begins is the active one.
 
-        Where another build has taken over before the first event, that is none of ours.
+        Asked once the cursors are ours: where another build has taken over, there is nothing to write any
+        more. Raises `CursorMoved`.
         """
-        if position:
-            return
         known = active(conn)
         if _differ(known, self._builds, members):
             raise CursorMoved(members[0].cursor, position)
+        if position:
+            return
         fresh = [{"projection": each.name, "version": each.version} for each in members]
         if fresh := [row for row in fresh if row["projection"] not in known]:
             names = [row["projection"] for row in fresh]

@@ -2,7 +2,7 @@
 
 One API process as it ships, on SQLite. A thousand connections follow `/events/stream` while the events of a
 run are appended, five a second; another process asks for the list of runs all the time, first while nobody
-watches, then beside the viewers. Viewers and asker are processes of their own, so their work is not the API's,
+watches, then beside the viewers. Viewers and asker are processes of their own: their work is not the API's,
 though it is the same machine's.
 
 `in_order` counts the viewers that got every event once and in order; `p95_ms` is of the asker's requests,

@@ -176,7 +176,8 @@ def test_answers_are_those_of_the_old_tables_until_the_end_and_never_mixed(
 def test_an_answer_that_has_begun_stays_with_its_tables(
     story: Story, log: Log, views: Engine, catch_up: CatchUp
 ) -> None:
-    story.run("r1", requested())
+    story.run("r1", requested(), started())
+    story.metrics("r1", 1, ("loss", 1, 0.5), ("loss", 2, 0.25))
     catch_up()
     with reading(views) as conn:
         assert runs.get_run(conn, "r1") is not None
@@ -185,6 +186,7 @@ def test_an_answer_that_has_begun_stays_with_its_tables(
         catch_up()
         old = runs.get_run(conn, "r1")
         assert old is not None and old.name == "a run"
+        assert metrics.series(conn, "r1", "loss").value == (0.5, 0.25)
     with reading(views) as conn:
         new = runs.get_run(conn, "r1")
         assert new is not None and new.name == "after"
@@ -355,6 +357,24 @@ def test_a_runner_at_position_0_writes_nothing_into_tables_that_were_taken_over_
     with reading(views) as conn:
         assert runs.get_run(conn, "r1") is not None
         assert active(conn)["runs"] == 1
+
+
+def test_a_runner_writes_nothing_into_tables_that_were_taken_over_from(
+    story: Story, log: Log, views: Engine, catch_up: CatchUp
+) -> None:
+    """The takeover comes between its reading and its writing; the old tables are there still."""
+    story.run("r1", requested())
+    catch_up()
+    story.run("r1", RunRenamed(name="after"))
+    late = Runner(log, views, [doing(runs.PROJECTION, once(lambda: rebuild_without_dropping(log, views)))])
+    late.catch_up()
+    assert late.running == ("runs",)
+    with reading(views) as conn:
+        run = runs.get_run(conn, "r1")
+        assert run is not None and run.name == "after"
+    with views.connect() as conn:
+        old = runs.get_run(conn, "r1")
+        assert old is not None and old.name == "a run"
 
 
 def once(action: Callable[[], None]) -> Callable[[Sequence[Fact]], None]:

@@ -198,3 +198,12 @@ def test_the_token_is_sent() -> None:
 
     talking_to(note, token="rl_x").recipes()
     assert seen == ["Bearer rl_x"]
+
+
+def test_a_time_is_asked_for_its_position_once_and_told_on() -> None:
+    moment = "2026-11-21T12:00:00Z"
+    answer = httpx.Response(200, json={"items": [], "next": None}, headers={"X-As-Of": "4711"})
+    client, requests = answering(answer, httpx.Response(200, json={"items": [], "next": None}))
+    assert client.position_of(moment) == 4711
+    assert client.metrics("r", as_of=4711) == []
+    assert [dict(request.url.params).get("as_of") for request in requests] == [moment, "4711"]
