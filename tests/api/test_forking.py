@@ -104,11 +104,11 @@ def test_a_fork_of_a_fork_names_the_run_in_between(api: Api, trained: str) -> No
 
 BAD: list[tuple[JsonObject, int, str]] = [
     ({"step": 6}, 409, "checkpoint-not-kept"),
-    ({"step": -1}, 422, "unprocessable-entity"),
+    ({"step": -1}, 422, "unprocessable-content"),
     ({"spec": {"stepz": 1}}, 422, "bad-input"),
     ({"spec": {"steps": 0}}, 422, "bad-input"),
-    ({"limits": {"attempts": 0}}, 422, "unprocessable-entity"),
-    ({"colour": "red"}, 422, "unprocessable-entity"),
+    ({"limits": {"attempts": 0}}, 422, "unprocessable-content"),
+    ({"colour": "red"}, 422, "unprocessable-content"),
 ]
 
 

@@ -66,7 +66,7 @@ def _details(fact: Fact) -> str:
 def _specifics(kind: str, data: dict[str, Any]) -> list[str]:
     match kind:
         case "RunRequested":
-            fork = data["forked_from"]
+            fork = data.get("forked_from")
             forked = [] if fork is None else [f"from step {fork['step']} of run {fork['run_id'][:12]}"]
             return [f"{data['spec']['recipe']} by {data['requested_by']}", *forked]
         case "RunAttemptReturned":

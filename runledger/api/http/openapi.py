@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -89,7 +88,7 @@ def _complete(path: str, method: str, operation: Json) -> None:
     responses.pop("400", None)
     for status in _statuses(path, method, operation):
         responses[str(status)] = {
-            "description": HTTPStatus(status).phrase,
+            "description": problems.phrase(status),
             "content": {
                 problems.MEDIA_TYPE: {
                     "schema": {"$ref": f"#/components/schemas/{PROBLEM}"},

@@ -198,9 +198,23 @@ def urn(name: str) -> str:
     return "urn:runledger:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
+RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""By RFC 9110. Python has these names from 3.13 on, and a problem's type must not depend on that."""
+
+
+def phrase(status: int) -> str:
+    """What a status means, as RFC 9110 has it."""
+    return RENAMED.get(status) or HTTPStatus(status).phrase
+
+
 def _name(error: Exception, status: int) -> str:
     if isinstance(error, HTTPException | msgspec.MsgspecError):
-        return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
+        return phrase(status).title().replace(" ", "").replace("-", "")
     return type(error).__name__
 
 

@@ -13,12 +13,7 @@ from runledger.tracker.ids import Stream
 
 State = TypeVar("State")
 AnyCommand = (
-    run.Command
-    | experiment.Command
-    | dataset.Command
-    | benchmark.Command
-    | evaluation.Command
-    | log.Command
+    run.Command | experiment.Command | dataset.Command | benchmark.Command | evaluation.Command | log.Command
 )
 
 
