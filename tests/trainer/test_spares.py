@@ -273,10 +273,15 @@ def test_one_that_began_anew_is_stopped_and_ended_as_any_other(scene: Scene) -> 
     assert ended(child, folder).outcome == "stopped"
 
 
-def test_an_import_that_fails_with_an_attempt_at_hand_is_what_the_attempt_tells(scene: Scene) -> None:
+def half_installed(scene: Scene) -> Kind:
     kind = scene.slow()
     source = scene.folder / "slow_recipe.py"
     source.write_text(source.read_text() + "raise ImportError('half installed')\n")
+    return kind
+
+
+def test_an_import_that_fails_with_an_attempt_at_hand_is_what_the_attempt_tells(scene: Scene) -> None:
+    kind = half_installed(scene)
     pid = scene.make(kind)
     child, folder = scene.start(kind)
     scene.gate.touch()
@@ -284,6 +289,26 @@ def test_an_import_that_fails_with_an_attempt_at_hand_is_what_the_attempt_tells(
     last = ended(child, folder)
     assert child.pid == pid
     assert (last.outcome, last.error_class, last.message) == ("failed", "ImportError", "half installed")
+
+
+def test_an_import_that_fails_as_the_attempt_comes_is_what_the_attempt_tells(scene: Scene) -> None:
+    kind = half_installed(scene)
+    for _ in range(3):
+        scene.gate.unlink(missing_ok=True)
+        scene.make(kind)
+        scene.gate.touch()
+        child, folder = scene.start(kind)
+        assert ended(child, folder).message == "half installed"
+
+
+def test_one_that_could_not_import_is_of_no_use(scene: Scene) -> None:
+    kind = half_installed(scene)
+    scene.gate.touch()
+    pid = scene.make(kind)
+    until(lambda: not scene.spares.is_usable)
+    scene.spares.look()
+    assert scene.spares.pid is None
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 PRINT_DIGEST = """

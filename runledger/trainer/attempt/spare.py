@@ -1,10 +1,10 @@
 """`python -P -m runledger.trainer.attempt.spare REFERENCE`: imports what a recipe needs, then waits for work.
 
-stdin is a socket to the supervisor. It says `ready DIGEST` once the recipe's code is loaded; what it gets
-is the folder of an attempt with two open files, the folder's lock and the attempt's output, and from then
-on it is that attempt. Where an import failed, or a file that it has loaded is another one by then, it begins
-anew as a fresh process would. When the socket closes it ends, also in the middle of an import. It only
-imports: no device is touched before there is an attempt.
+stdin is a socket to the supervisor. It says `ready DIGEST` once the recipe's code is loaded, or `failed`;
+what it gets is the folder of an attempt with two open files, the folder's lock and the attempt's output, and
+from then on it is that attempt. Where an import failed, or a file that it has loaded is another one by then,
+it begins anew as a fresh process would. When the socket closes it ends, also in the middle of an import. It
+only imports: no device is touched before there is an attempt.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from runledger.trainer.attempt.job import Folder
 logger = logging.getLogger(__name__)
 
 READY = "ready"
+FAILED = "failed"
 FILES = 2
 """The lock of the attempt's folder, which is merely held, and its output."""
 ORDER_BYTES = 4096
@@ -67,7 +68,7 @@ def _state_of(file: str) -> tuple[int, int] | None:
 
 
 def main(arguments: list[str]) -> int:
-    """As `trainer.attempt`; 2 where there is nothing to import."""
+    """As `trainer.attempt`; 2 for bad usage."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -P -m runledger.trainer.attempt.spare REFERENCE\n")
         return 2
@@ -84,9 +85,8 @@ def main(arguments: list[str]) -> int:
         digest = import_ahead(arguments[0])
     except (Exception, SystemExit):  # noqa: BLE001 — foreign code; a fresh process tells what it raises
         traceback.print_exc()
-        if orders.empty():
-            return 2
-        begin_anew(orders.get(), supervisor)
+        supervisor.sendall(f"{FAILED}\n".encode())
+        begin_anew(orders.get(), supervisor)  # an attempt may have been on its way; else it is let go
     loaded.take_in()
     supervisor.sendall(f"{READY} {digest}\n".encode())
     order = orders.get()
